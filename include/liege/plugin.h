@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "liege/app.h"
+#include "liege/option.h"
+
+/* A language plugin is a shared object with one exported symbol, `liege_plugin`, a const struct
+ * liege_plugin. It includes include/liege/ and nothing else of liege, and calls back only through
+ * the struct liege_host that start() is given. */
+
+#define LIEGE_PLUGIN_ABI 1
+
+/* A sentence for the operator: where (file:line) and why. */
+struct liege_error {
+    char text[1024];
+};
+
+/* A setting of the instance, in the order it was given, expanded: what `opt` shows. */
+struct liege_setting {
+    const char *key, *value;
+};
+
+enum liege_log_level {
+    LIEGE_LOG_ERROR = 3, /* the values are syslog's */
+    LIEGE_LOG_WARNING = 4,
+    LIEGE_LOG_INFO = 6,
+    LIEGE_LOG_DEBUG = 7,
+};
+
+/* What the server offers to a plugin. Valid for the life of the process, and after its forks. */
+struct liege_host {
+    uint32_t size;       /* of this structure, in bytes: newer hosts have more at the end */
+    const char *version; /* of liege: "0.1.0" */
+    const char *name;    /* of the instance: its configuration's name */
+    const struct liege_setting *settings;
+    size_t n_settings;
+    bool multiprocess; /* more than one worker */
+    bool multithread;  /* more than one thread calls the application in a worker */
+    uint64_t n_workers;
+
+    const struct liege_respond *respond;
+    const struct liege_body *body;
+
+    /* Writes lines to the log of the instance; @text may have several, each gets the name. */
+    void (*log)(enum liege_log_level level, const char *text, size_t len);
+
+    int (*worker_id)(void); /* 1 ..., or 0 outside a worker */
+    int64_t (*master_pid)(void);
+    int (*reload)(void); /* asks the master for a reload of the instance; 0 or a negative errno */
+};
+
+struct liege_plugin {
+    uint32_t abi;        /* LIEGE_PLUGIN_ABI: read before anything else */
+    uint32_t conf_size;  /* bytes of the structure that the plugin's options fill */
+    const char *name;    /* "python" */
+    const char *version; /* of the interpreter: "Python 3.11.2" */
+
+    /* Starts the interpreter. @conf is the filled structure; it and @host stay valid. Called once,
+     * in the process that loads applications. Returns 0, or a negative errno with @err. */
+    int (*start)(const struct liege_host *host, const void *conf, struct liege_error *err);
+
+    /* Loads an application: the one the plugin's own options name when @source is NULL, else the
+     * one that "mount = /prefix=SOURCE" names. The result belongs to the plugin and lives until the
+     * process ends. A failure puts place and cause into @err ("/srv/app.py:12: SyntaxError: ...")
+     * and the whole traceback into the log. */
+    int (*load)(const char *source, void **ret_app, struct liege_error *err);
+
+    /* Around each fork of the process that loaded the applications. All may be NULL. */
+    void (*before_fork)(void);
+    void (*after_fork_parent)(void);
+    void (*after_fork_child)(void);
+
+    /* In each worker, after the fork and after the privileges were dropped, before any request. */
+    int (*worker_start)(struct liege_error *err);
+
+    /* Runs the application (req->app) and answers through host->respond. Returns after the answer
+     * has been handed over and the application has been told (close(), psgix.cleanup). */
+    void (*call)(struct liege_request *req);
+
+    /* Around the worker's waiting for events: gives the interpreter's lock to other threads. */
+    void (*wait_begin)(void);
+    void (*wait_end)(void);
+
+    /* The process ends: runs the interpreter's exit handlers. It is not called on a kill. */
+    void (*stop)(void);
+};
+
+/* What is known of a plugin without loading it: linked into liege as plain data. */
+struct liege_plugin_info {
+    const char *name;     /* finds the shared object: liege_NAME.so */
+    const char *suffixes; /* of files it loads, separated by blanks: ".py .wsgi" */
+    const struct liege_option *options;
+    size_t n_options;
+    size_t conf_size; /* bytes of the structure that the options fill */
+};

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "interp.h"
+
+/* Loads the application of the file @source, of the option "psgi" when it is NULL. *@ret_app is
+ * a code reference (SV *) with a count that is never given back. Returns 0 or a negative errno with
+ * @err, after logging the whole error. */
+int loader_load(const char *source, void **ret_app, struct liege_error *err);

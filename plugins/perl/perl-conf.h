@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+#include "liege/option.h"
+#include "liege/plugin.h"
+
+/* What the options of the Perl plugin fill. */
+struct perl_conf {
+    char *psgi;
+    char *local_lib;
+    struct liege_list args;
+    struct liege_list exec, exec_post_fork;
+    bool no_plack;
+    bool no_die_catch;
+};
+
+/* The plugin as plain data: it needs no libperl and is linked into liege itself. */
+extern const struct liege_plugin_info perl_plugin_info;

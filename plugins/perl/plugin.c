@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The descriptor of the Perl plugin: what liege finds in liege_perl.so.
+ *
+ * Nothing but the table and the few functions that only combine others. Applications follow PSGI
+ * 1.1: the environment is made in psgi-env.c, the response taken apart in psgi-call.c. */
+#include "error.h"
+#include "interp.h"
+#include "loader.h"
+#include "package.h"
+#include "psgi-call.h"
+
+static int plugin_start(const struct liege_host *host, const void *conf, struct liege_error *err)
+{
+    return interp_start(host, (const struct perl_conf *)conf, err);
+}
+
+static int plugin_worker_start(struct liege_error *err)
+{
+    pTHX = interp_enter();
+    const struct liege_list *files = &interp.conf->exec_post_fork;
+    int r = interp_exec(aTHX_ files, err);
+
+    return r < 0 ? r : package_run_post_fork(aTHX_ err);
+}
+
+extern const struct liege_plugin liege_plugin;
+
+__attribute__((visibility("default"))) const struct liege_plugin liege_plugin = {
+    .abi = LIEGE_PLUGIN_ABI,
+    .conf_size = sizeof(struct perl_conf),
+    .name = "perl",
+    .version = "Perl " PERL_VERSION_STRING,
+    .start = plugin_start,
+    .load = loader_load,
+    .before_fork = interp_flush,
+    .after_fork_child = interp_forked,
+    .worker_start = plugin_worker_start,
+    .call = psgi_call,
+    .stop = interp_stop,
+};

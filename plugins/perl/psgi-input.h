@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "interp.h"
+
+/* Defines the class of psgi.input. */
+void psgi_input_define(pTHX);
+
+/* psgi.input for @req: a new reference, the caller's. One request at a time. */
+SV *psgi_input_begin(pTHX_ struct liege_request *req);
+
+/* Ends what psgi_input_begin() began: whoever has kept the handle finds an empty body. */
+void psgi_input_end(pTHX);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+
+/* How Python is configured: like the python program of the machine, with its PYTHON* variables and
+ * its treatment of the C locale (PEP 538, PEP 540), except that it reads no command line and takes
+ * no signals, which are the host's. A virtual environment is found the way Python finds it, from
+ * the path of the executable (PEP 405), so it is enough to name VENV/bin/python; what would go
+ * wrong silently, a folder that is none or one of another Python, is refused here. Called by
+ * interp.c, once. */
+
+#include <Python.h>
+
+#include "interp-config.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+#define TEXT_(x)       #x
+#define TEXT(x)        TEXT_(x)
+#define PYTHON_X_Y     "python" TEXT(PY_MAJOR_VERSION) "." TEXT(PY_MINOR_VERSION)
+#define MAX_ARGS       256
+#define PATH_ITEM_SIZE (PATH_MAX + 64)
+
+static int status_error(PyStatus status, struct liege_error *err)
+{
+    return host_error(err, -ECANCELED, "Python does not start: %s%s%s",
+                      status.func ? status.func : "", status.func ? ": " : "",
+                      status.err_msg ? status.err_msg : "no reason given");
+}
+
+/* Checks that @venv is a virtual environment of this Python and writes the path of its python. */
+static int find_venv_python(const char *venv, char *ret, size_t size, struct liege_error *err)
+{
+    char root[PATH_MAX] = "", path[PATH_ITEM_SIZE] = "";
+
+    if (!realpath(venv, root)) {
+        int r = -errno;
+
+        return host_error(err, r, "virtualenv %s: %s", venv, strerror(-r));
+    }
+    (void)snprintf(path, sizeof(path), "%s/pyvenv.cfg", root);
+    if (access(path, R_OK) < 0)
+        return host_error(err, -errno, "virtualenv %s: no virtual environment: %s: %s", venv, path,
+                          strerror(errno));
+    (void)snprintf(path, sizeof(path), "%s/lib/" PYTHON_X_Y, root);
+    if (access(path, X_OK) < 0)
+        return host_error(err, -EINVAL,
+                          "virtualenv %s: made for another Python: there is no %s; make it anew "
+                          "with " PYTHON_X_Y " -m venv",
+                          venv, path);
+    (void)snprintf(path, sizeof(path), "%s/bin/python", root);
+    if (access(path, X_OK) < 0)
+        return host_error(err, -errno, "virtualenv %s: %s: %s", venv, path, strerror(errno));
+    (void)snprintf(ret, size, "%s", path);
+    return 0;
+}
+
+static PyStatus set_argv(PyConfig *config, const char *pyargv)
+{
+    static char name[] = "liege"; /* sys.argv[0] */
+    char *argv[MAX_ARGS] = {name};
+    char *text = strdup(pyargv ? pyargv : "");
+    Py_ssize_t argc = 1;
+    PyStatus status = PyStatus_NoMemory();
+
+    if (text) {
+        char *rest = NULL;
+
+        for (char *arg = strtok_r(text, " \t", &rest); arg && argc < MAX_ARGS;
+             arg = strtok_r(NULL, " \t", &rest))
+            argv[argc++] = arg;
+        status = PyConfig_SetBytesArgv(config, argc, argv);
+    }
+    free(text);
+    return status;
+}
+
+static PyStatus configure(PyConfig *config, const struct python_conf *conf, const char *executable)
+{
+    PyStatus status;
+
+    config->parse_argv = 0;
+    config->install_signal_handlers = 0;
+    if (conf->optimize > 0)
+        config->optimization_level = (int)conf->optimize;
+    if (conf->no_site)
+        config->site_import = 0;
+    /* The name with its version, so that a search along PATH does not end at another Python. */
+    status = PyConfig_SetBytesString(config, &config->program_name,
+                                     executable ? executable : PYTHON_X_Y);
+    if (!PyStatus_Exception(status) && executable)
+        status = PyConfig_SetBytesString(config, &config->executable, executable);
+    if (!PyStatus_Exception(status))
+        status = set_argv(config, conf->pyargv);
+    return status;
+}
+
+int interp_initialize(const struct python_conf *conf, struct liege_error *err)
+{
+    char executable[PATH_ITEM_SIZE] = "";
+    PyPreConfig preconfig;
+    PyConfig config;
+    PyStatus status;
+
+    if (conf->virtualenv) {
+        int r = find_venv_python(conf->virtualenv, executable, sizeof(executable), err);
+
+        if (r < 0)
+            return r;
+    }
+    PyPreConfig_InitPythonConfig(&preconfig);
+    preconfig.parse_argv = 0;
+    status = Py_PreInitialize(&preconfig);
+    if (PyStatus_Exception(status))
+        return status_error(status, err);
+
+    PyConfig_InitPythonConfig(&config);
+    status = configure(&config, conf, conf->virtualenv ? executable : NULL);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    return PyStatus_Exception(status) ? status_error(status, err) : 0;
+}
+
+/* Inserts @directory, made absolute, at @index of sys.path. */
+static int insert_path(PyObject *sys_path, Py_ssize_t index, const char *directory)
+{
+    char text[PATH_MAX] = "";
+    PyObject *item;
+    int r;
+
+    if (!realpath(directory, text)) {
+        host_log(LIEGE_LOG_WARNING, "pythonpath %s: %s", directory, strerror(errno));
+        (void)snprintf(text, sizeof(text), "%s", directory);
+    }
+    item = PyUnicode_DecodeFSDefault(text);
+    if (!item)
+        return -1;
+    r = PyList_Insert(sys_path, index, item);
+    Py_DECREF(item);
+    return r;
+}
+
+/* Inserts what the glob @pattern gives, or itself when nothing does, and moves *@index on. */
+static int insert_glob(PyObject *sys_path, Py_ssize_t *index, const char *pattern)
+{
+    glob_t found = {0};
+    int r = 0;
+
+    if (glob(pattern, GLOB_NOCHECK | GLOB_TILDE, NULL, &found) != 0)
+        return insert_path(sys_path, (*index)++, pattern);
+    for (size_t i = 0; i < found.gl_pathc && r == 0; i++)
+        r = insert_path(sys_path, (*index)++, found.gl_pathv[i]);
+    globfree(&found);
+    return r;
+}
+
+int interp_set_path(const struct python_conf *conf, struct liege_error *err)
+{
+    PyObject *sys_path = PySys_GetObject("path"); /* borrowed */
+    Py_ssize_t index = 0;
+    int r = sys_path ? 0 : -1;
+
+    for (size_t i = 0; i < conf->pythonpath.n_items && r == 0; i++)
+        r = insert_glob(sys_path, &index, conf->pythonpath.items[i]);
+    if (r == 0)
+        r = insert_path(sys_path, index, ".");
+    if (r < 0) {
+        PyErr_Clear();
+        return host_error(err, -ENOMEM, "Python does not start: sys.path cannot be set");
+    }
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "python-conf.h"
+
+/* The interpreter: one in the process, the main one. Every call but wait_end() holds the GIL. */
+
+/* Starts Python as @conf says, with `import liege` ready, and leaves the GIL with the caller.
+ * Returns 0, or a negative errno with @err. */
+int interp_start(const struct python_conf *conf, struct liege_error *err);
+
+/* Around a fork. The first one puts all that was loaded out of the garbage collector's reach, so
+ * that the pages stay shared, and names the threads that the child will not have. */
+void interp_before_fork(void);
+void interp_after_fork_parent(void);
+void interp_after_fork_child(void);
+
+/* Gives the GIL away and takes it back. A thread that Python does not know yet comes in by
+ * interp_wait_end(). */
+void interp_wait_begin(void);
+void interp_wait_end(void);
+
+/* Runs the exit handlers and flushes the standard streams. The interpreter is not taken down: that
+ * would touch, and so copy, each page that the workers share. Does not wait for threads. */
+void interp_stop(void);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The descriptor of the Python plugin, the one symbol that the shared object exports, and the few
+ * lines that tie the host's calls to the parts: interp.c (the interpreter's life), loader.c
+ * (finding the application) and call.c (running it for a request). */
+
+#include <Python.h>
+
+#include <errno.h>
+
+#include "api.h"
+#include "call.h"
+#include "host.h"
+#include "interp.h"
+#include "loader.h"
+#include "traceback.h"
+
+static const struct python_conf *python_conf; /* the host's, for the life of the process */
+
+static int plugin_start(const struct liege_host *host, const void *conf, struct liege_error *err)
+{
+    int r;
+
+    python_host = host;
+    python_conf = conf;
+    r = interp_start(conf, err);
+    if (r < 0)
+        return r;
+    return wsgi_init() < 0 ? traceback_report("the WSGI plugin does not start", err) : 0;
+}
+
+static int plugin_load(const char *source, void **ret_app, struct liege_error *err)
+{
+    PyObject *app = NULL;
+    int r = loader_load(python_conf, source, &app, err);
+
+    if (r == 0)
+        *ret_app = app;
+    return r;
+}
+
+static int plugin_worker_start(struct liege_error *err)
+{
+    if (api_call_hook("post_fork_hook") < 0)
+        return host_error(err, -ECANCELED, "post_fork_hook failed: see the traceback in the log");
+    return 0;
+}
+
+__attribute__((visibility("default"))) extern const struct liege_plugin liege_plugin;
+
+const struct liege_plugin liege_plugin = {
+    .abi = LIEGE_PLUGIN_ABI,
+    .conf_size = sizeof(struct python_conf),
+    .name = "python",
+    .version = "Python " PY_VERSION,
+    .start = plugin_start,
+    .load = plugin_load,
+    .before_fork = interp_before_fork,
+    .after_fork_parent = interp_after_fork_parent,
+    .after_fork_child = interp_after_fork_child,
+    .worker_start = plugin_worker_start,
+    .call = wsgi_call,
+    .wait_begin = interp_wait_begin,
+    .wait_end = interp_wait_end,
+    .stop = interp_stop,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading applications through their plugins, and finding the one that a request is for. */
+#include "app/app.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/language.h"
+#include "app/plugin.h"
+
+/* Opens and starts a language, once. */
+static int start_language(struct apps *a, const struct apps_input *in, int known,
+                          const struct liege_plugin **ret, struct errmsg *err)
+{
+    const struct liege_plugin_info *info = languages[known].info;
+    struct liege_error why = {""};
+
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (strcmp(a->plugins[i]->name, info->name) == 0) {
+            *ret = a->plugins[i];
+            return 0;
+        }
+    assert(a->n_plugins < COUNT_OF(a->plugins));
+
+    const struct liege_plugin *plugin = NULL;
+    int r = plugin_open(info, &plugin, err);
+    if (r < 0)
+        return r;
+    r = plugin->start(in->host, in->plugin_confs[known], &why);
+    if (r < 0) {
+        (void)errmsg_set(err, r, "%s", why.text);
+        return r;
+    }
+    a->plugins[a->n_plugins++] = plugin;
+    *ret = plugin;
+    return 0;
+}
+
+/* Adds a mount, keeping the longest prefix first. Takes @prefix over, also when it fails. */
+static int add_mount(struct apps *a, char *prefix, const struct liege_plugin *plugin, void *app,
+                     struct errmsg *err)
+{
+    struct app_mount *mounts =
+        prefix ? realloc(a->mounts, (a->n_mounts + 1) * sizeof(*mounts)) : NULL;
+
+    if (!mounts) {
+        free(prefix);
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    }
+    a->mounts = mounts;
+
+    size_t len = strlen(prefix), at = 0;
+    while (at < a->n_mounts && mounts[at].prefix_len >= len)
+        at++;
+    memmove(&mounts[at + 1], &mounts[at], (a->n_mounts - at) * sizeof(*mounts));
+    mounts[at] =
+        (struct app_mount){.prefix = prefix, .prefix_len = len, .plugin = plugin, .app = app};
+    a->n_mounts++;
+    return 0;
+}
+
+static int load_app(struct apps *a, const struct apps_input *in, int known, const char *source,
+                    const char *prefix, struct errmsg *err)
+{
+    const struct liege_plugin *plugin = NULL;
+    struct liege_error why = {""};
+    void *app = NULL;
+
+    for (size_t i = 0; i < a->n_mounts; i++)
+        if (strcmp(a->mounts[i].prefix, prefix) == 0)
+            return errmsg_set(err, -EEXIST, "two applications are set for %s",
+                              *prefix ? prefix : "/");
+    int r = start_language(a, in, known, &plugin, err);
+    if (r < 0)
+        return r;
+    r = plugin->load(source, &app, &why);
+    if (r < 0)
+        return errmsg_set(err, r, "%s", why.text);
+    return add_mount(a, strdup(prefix), plugin, app, err);
+}
+
+/* Loads one "/prefix=SOURCE". */
+static int load_mount(struct apps *a, const struct apps_input *in, const char *text,
+                      struct errmsg *err)
+{
+    const char *equals = strchr(text, '=');
+
+    if (text[0] != '/' || !equals || equals[1] == '\0')
+        return errmsg_set(err, -EINVAL, "mount: '%s' is not /PREFIX=SOURCE", text);
+    size_t len = (size_t)(equals - text);
+    while (len > 0 && text[len - 1] == '/')
+        len--;
+    char *prefix = strndup(text, len);
+    if (!prefix)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    int r = load_app(a, in, language_for_source(equals + 1), equals + 1, prefix, err);
+    free(prefix);
+    return r;
+}
+
+static int start_named_languages(struct apps *a, const struct apps_input *in, struct errmsg *err)
+{
+    for (size_t i = 0; i < in->conf->plugins.n_items; i++) {
+        const struct liege_plugin *plugin = NULL;
+        const char *name = in->conf->plugins.items[i];
+        int known = language_find(name);
+        if (known < 0)
+            return errmsg_set(err, known, "plugin: there is no plugin '%s'", name);
+        int r = start_language(a, in, known, &plugin, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err)
+{
+    int r = start_named_languages(a, in, err);
+
+    for (size_t i = 0; r == 0 && i < n_languages; i++)
+        if (in->plugin_wanted[i])
+            r = load_app(a, in, (int)i, NULL, "", err);
+    for (size_t i = 0; r == 0 && i < in->conf->mounts.n_items; i++)
+        r = load_mount(a, in, in->conf->mounts.items[i], err);
+    if (r == 0 && a->n_mounts == 0 && in->conf->need_app)
+        return errmsg_set(err, -ENOENT,
+                          "there is no application: set module, wsgi-file, psgi or "
+                          "mount (or need-app = no)");
+    return r;
+}
+
+const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len)
+{
+    for (size_t i = 0; i < a->n_mounts; i++) {
+        const struct app_mount *m = &a->mounts[i];
+        if (m->prefix_len <= len && memcmp(m->prefix, path, m->prefix_len) == 0 &&
+            (m->prefix_len == 0 || m->prefix_len == len || path[m->prefix_len] == '/'))
+            return m;
+    }
+    return NULL;
+}
+
+void apps_before_fork(const struct apps *a)
+{
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->before_fork)
+            a->plugins[i]->before_fork();
+}
+
+void apps_after_fork_parent(const struct apps *a)
+{
+    for (size_t i = a->n_plugins; i-- > 0;)
+        if (a->plugins[i]->after_fork_parent)
+            a->plugins[i]->after_fork_parent();
+}
+
+void apps_after_fork_child(const struct apps *a)
+{
+    for (size_t i = a->n_plugins; i-- > 0;)
+        if (a->plugins[i]->after_fork_child)
+            a->plugins[i]->after_fork_child();
+}
+
+int apps_worker_start(const struct apps *a, struct errmsg *err)
+{
+    for (size_t i = 0; i < a->n_plugins; i++) {
+        struct liege_error why = {""};
+        int r = a->plugins[i]->worker_start ? a->plugins[i]->worker_start(&why) : 0;
+        if (r < 0)
+            return errmsg_set(err, r, "%s", why.text);
+    }
+    return 0;
+}
+
+void apps_wait_begin(const struct apps *a)
+{
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->wait_begin)
+            a->plugins[i]->wait_begin();
+}
+
+void apps_wait_end(const struct apps *a)
+{
+    for (size_t i = a->n_plugins; i-- > 0;)
+        if (a->plugins[i]->wait_end)
+            a->plugins[i]->wait_end();
+}
+
+void apps_stop(const struct apps *a)
+{
+    for (size_t i = a->n_plugins; i-- > 0;)
+        if (a->plugins[i]->stop)
+            a->plugins[i]->stop();
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+#include "app/app-conf.h"
+#include "base/errmsg.h"
+#include "liege/plugin.h"
+
+/* The applications of an instance: which prefix of the path belongs to which, and the languages
+ * that run them. One for each process that loads applications; workers inherit it by fork. */
+struct app_mount {
+    char *prefix; /* "" or "/prefix", no slash at the end */
+    size_t prefix_len;
+    const struct liege_plugin *plugin;
+    void *app; /* the plugin's */
+};
+
+struct apps {
+    struct app_mount *mounts; /* the longest prefix first */
+    size_t n_mounts;
+    const struct liege_plugin *plugins[8]; /* started ones */
+    size_t n_plugins;
+};
+
+struct apps_input {
+    const struct app_conf *conf;
+    const void *const *plugin_confs; /* by index of languages */
+    const bool *plugin_wanted;       /* an option of it names an application */
+    const struct liege_host *host;
+};
+
+/* Starts the languages that are wanted and loads every application. Returns 0, or a negative errno
+ * with @err saying place and cause (-ENOENT: there is no application, and one is needed). */
+int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err) _must_check_;
+
+/* The mount of @path: the longest prefix that ends at a slash or at the end of the path; NULL when
+ * none fits. */
+const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len);
+
+/* Calls the hook of that name in every language that has it. */
+void apps_before_fork(const struct apps *a);
+void apps_after_fork_parent(const struct apps *a);
+void apps_after_fork_child(const struct apps *a);
+int apps_worker_start(const struct apps *a, struct errmsg *err) _must_check_;
+void apps_wait_begin(const struct apps *a);
+void apps_wait_end(const struct apps *a);
+void apps_stop(const struct apps *a);

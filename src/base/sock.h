@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/addr.h"
+#include "base/errmsg.h"
+
+/* How a listening socket is made. */
+struct sock_options {
+    int backlog;
+    mode_t mode; /* of a UNIX socket's file */
+    uid_t uid;   /* its owner, -1: whoever we are */
+    gid_t gid;
+};
+
+/* Which file a UNIX socket made; all zero when it made none. */
+struct sock_file {
+    dev_t dev;
+    ino_t ino;
+};
+
+/* Binds and listens: non-blocking, close-on-exec. The file of a UNIX socket is made under another
+ * name and renamed, so that it is there with its owner and mode from the first moment; a stale file
+ * is replaced, one that somebody listens on is refused. A socket whose last owner is just going
+ * away is waited for, at most SOCK_TAKEOVER_MS. Of fd://N the descriptor is checked and returned.
+ * Returns the descriptor, or a negative errno with @err. Does not log. */
+int sock_listen(const struct addr *a, const struct sock_options *options,
+                struct sock_file *ret_file, struct errmsg *err) _must_check_;
+
+#define SOCK_TAKEOVER_MS 2000
+
+/* Removes the file at @path if it still is @file, not a successor's. */
+void sock_unlink(const char *path, const struct sock_file *file);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The program liege: the command line and the Emperor. It reads the configuration only to see which
+ * of the two is wanted. Without an Emperor it becomes liege-instance, which reads everything again
+ * for itself; with one it runs the Emperor. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "cli/program.h"
+#include "cli/registry.h"
+#include "conf/conf.h"
+#include "conf/doc.h"
+#include "emperor/emperor.h"
+#include "instance/registry.h"
+
+extern char **environ;
+
+static int print(struct buf *b)
+{
+    if (fwrite(buf_at(b), 1, buf_len(b), stdout) != buf_len(b) || fflush(stdout) != 0)
+        return log_errno(LOG_ERR, errno, "cannot write the answer");
+    return 0;
+}
+
+static int print_help(const struct conf_table *tables, size_t n_tables)
+{
+    struct conf_table all[REGISTRY_MAX_TABLES + 1] = {conf_meta_table};
+    _cleanup_(buf_done) struct buf out = {0};
+
+    memcpy(all + 1, tables, n_tables * sizeof(*tables));
+    int r = buf_printf(&out, "usage: liege [OPTION...] [CONFIGURATION...]\n"
+                             "       liege --emperor DIRECTORY [OPTION...]\n\n");
+    if (r == 0)
+        r = doc_help(all, n_tables + 1, &out);
+    return r < 0 ? log_errno(LOG_ERR, r, "help") : print(&out);
+}
+
+/* Refuses what is meant for a vassal: nobody would act on it. What liege does anyway is harmless.
+ */
+static int refuse_foreign(const struct conf *c, const struct conf_table *tables, size_t n_tables,
+                          struct errmsg *err)
+{
+    for (size_t i = 0; i < c->n_settings; i++) {
+        const struct conf_setting *s = &c->settings[i];
+        const struct conf_table *table = NULL;
+        const struct liege_option *o =
+            s->placeholder ? NULL : conf_find_option(tables, n_tables, s->key, &table);
+
+        if (!o || table->object || o->type == LIEGE_OPTION_ALWAYS)
+            continue;
+        return errmsg_set(err, -EINVAL,
+                          "%s:%u: %s is an option of a vassal: use vassal-set = %s=%s", s->file,
+                          s->line, s->key, s->key, s->value);
+    }
+    return 0;
+}
+
+/* The options env and unenv of an Emperor are for its vassals, as its environment is. */
+static int set_environment(const struct conf *c)
+{
+    for (size_t i = 0; i < c->unenv.n_items; i++)
+        if (unsetenv(c->unenv.items[i]) < 0)
+            return -errno;
+    for (size_t i = 0; i < c->env.n_items; i++)
+        if (putenv(c->env.items[i]) != 0)
+            return -errno;
+    return 0;
+}
+
+static void warn(const char *text)
+{
+    log_warning("%s", text);
+}
+
+static int run_emperor(const struct conf *c, const struct emperor_conf *e, struct errmsg *err)
+{
+    _cleanup_free_ char *binary = NULL;
+    int r = program_find(e->binary_path, &binary, err);
+
+    if (r < 0)
+        return r;
+    r = set_environment(c);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot set the environment");
+    return emperor_run(e, binary, (const char *const *)environ, err);
+}
+
+/* A configuration with an Emperor. */
+static int be_emperor(const struct conf *c, const struct conf_table *tables, size_t n_tables,
+                      const struct emperor_conf *e, struct errmsg *err)
+{
+    _cleanup_(buf_done) struct buf out = {0};
+
+    log_set_subject("emperor");
+    int r = refuse_foreign(c, tables, n_tables, err);
+    if (r == 0)
+        r = conf_apply(c, tables, n_tables, warn, err);
+    if (r == 0)
+        r = emperor_check(e, err);
+    if (r < 0 || c->action == CONF_RUN)
+        return r < 0 ? r : run_emperor(c, e, err);
+    r = c->action == CONF_SHOW_CONFIG
+            ? conf_show(c, &out)
+            : buf_printf(&out, "%s: the configuration is valid\n", *c->name ? c->name : "emperor");
+    return r < 0 ? errmsg_set_errno(err, r, "cannot answer") : print(&out);
+}
+
+/* A configuration without one: becomes the program that serves. Returns only on failure. */
+static int become_instance(char **argv, struct errmsg *err)
+{
+    _cleanup_free_ char *path = NULL;
+    int r = program_find(NULL, &path, err);
+
+    if (r < 0)
+        return r;
+    argv[0] = path;
+    (void)execve(path, argv, environ);
+    return errmsg_set_errno(err, -errno, "cannot run %s", path);
+}
+
+static int act(const struct conf *c, const struct conf_table *tables, size_t n_tables,
+               const struct emperor_conf *e, char **argv, struct errmsg *err)
+{
+    if (c->action == CONF_HELP)
+        return print_help(tables, n_tables);
+    if (c->action == CONF_VERSION)
+        return printf("liege %s\n", LIEGE_VERSION) < 0 || fflush(stdout) != 0 ? -EIO : 0;
+    if (conf_get(c, "emperor"))
+        return be_emperor(c, tables, n_tables, e, err);
+    return become_instance(argv, err);
+}
+
+int main(int argc, char *argv[])
+{
+    struct emperor_conf emperor = {0};
+    struct conf_table tables[REGISTRY_MAX_TABLES];
+    size_t n_tables = registry_fill(&emperor, tables);
+    struct conf_suffix suffixes[INSTANCE_MAX_PLUGINS];
+    const struct conf_input in = {
+        .argv = (const char *const *)argv,
+        .environ = (const char *const *)environ,
+        .tables = tables,
+        .n_tables = n_tables,
+        .suffixes = suffixes,
+        .n_suffixes = instance_suffixes(suffixes, COUNT_OF(suffixes)),
+        .version = LIEGE_VERSION,
+    };
+    struct conf conf = {0};
+    struct errmsg err = {"cannot go on"};
+
+    (void)argc;
+    int r = fd_open_standard();
+    if (r < 0)
+        return EXIT_FAILURE;
+    log_set_subject("liege");
+    r = conf_load(&in, &conf, &err);
+    if (r == 0) {
+        r = act(&conf, tables, n_tables, &emperor, argv, &err);
+        conf_release(tables, n_tables);
+    }
+    if (r < 0)
+        log_error("%s", err.text);
+    conf_done(&conf);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* Where liege-instance is. A tree runs from wherever it was built or installed: everything is
+ * looked for relative to the program that runs. Called by main.c. */
+#include "cli/program.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static const char *const places[] = {"liege-instance", "../libexec/liege/liege-instance"};
+
+static int find_wanted(const char *wanted, char **ret, struct errmsg *err)
+{
+    char cwd[PATH_MAX] = "";
+    _cleanup_free_ char *path = NULL;
+
+    if (wanted[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+        return errmsg_set_errno(err, -errno, "binary-path = %s", wanted);
+    if (asprintf(&path, "%s%s%s", cwd, cwd[0] ? "/" : "", wanted) < 0) {
+        path = NULL;
+        return errmsg_set_errno(err, -ENOMEM, "binary-path = %s", wanted);
+    }
+    if (access(path, X_OK) < 0)
+        return errmsg_set_errno(err, -errno, "binary-path = %s: cannot be run", wanted);
+    *ret = TAKE_PTR(path);
+    return 0;
+}
+
+int program_find(const char *wanted, char **ret, struct errmsg *err)
+{
+    char self[PATH_MAX];
+
+    if (wanted)
+        return find_wanted(wanted, ret, err);
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n < 0)
+        return errmsg_set_errno(err, -errno, "cannot find liege-instance: /proc/self/exe");
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0'; /* the kernel's path is absolute */
+
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", self, places[i]) < 0)
+            return errmsg_set_errno(err, -ENOMEM, "cannot find liege-instance");
+        if (access(path, X_OK) == 0) {
+            *ret = path;
+            return 0;
+        }
+        free(path);
+    }
+    return errmsg_set(err, -ENOENT,
+                      "there is no liege-instance beside %s/liege, nor in %s/../libexec/liege",
+                      self, self);
+}

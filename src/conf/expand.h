@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "base/errmsg.h"
+#include "conf/settings.h"
+
+#define VALUE_MAX_BYTES (1U << 20) /* of an expanded value */
+
+/* What the expressions in values refer to, beside the settings themselves. */
+struct expand_world {
+    const char *const *environ;    /* $(NAME) */
+    const struct liege_list *ienv; /* NAME=VALUE; goes before @environ */
+    const char *cwd;               /* @(file) */
+    struct liege_list *warnings;   /* takes the dubious; NULL: not wanted */
+};
+
+/* Expands the value of every setting in place: $(NAME), then @(file), then %(name), and marks the
+ * settings that are referred to. Returns 0, or a negative errno with @err ("app.ini:3: ..."). */
+int expand_settings(struct settings *list, const struct expand_world *world,
+                    struct errmsg *err) _must_check_;
+
+/* Expands the value of @s with what is in @list so far, in which only the marks change. *@ret is
+ * allocated. Returns as expand_settings(). */
+int expand_early(struct settings *list, const struct conf_setting *s,
+                 const struct expand_world *world, char **ret, struct errmsg *err) _must_check_;

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/* Collecting settings: the list that command line, environment and files add to, and the files that
+ * name each other.
+ *
+ * loader_add() is the only way in. An option that names a file reads it there and then, so that its
+ * settings stand where it was named; `inherit` waits until everything else is there. Bounds: files
+ * nest 32 deep and 1000 in all, none is longer than 16 MiB; a file that leads back to itself is an
+ * error that shows the way. Called by conf.c, which runs the front ends. */
+#include "conf/load.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strv.h"
+#include "conf/expand.h"
+#include "conf/ini.h"
+#include "conf/meta.h"
+#include "conf/source.h"
+
+#define DEPTH_MAX      32
+#define FILES_MAX      1000
+#define FILE_MAX_BYTES (16U << 20)
+
+/* The file being parsed, and what was seen of its sections. */
+struct reading {
+    struct loader *l;
+    struct load_frame *frame;
+    bool found;
+    bool warned;
+    struct liege_list sections; /* for the message when the wanted one is missing */
+};
+
+static void reading_done(struct reading *rd)
+{
+    strv_done(&rd->sections);
+}
+
+static void frame_free(struct load_frame *f)
+{
+    free(f->spec);
+    free(f->section);
+    free(f->path);
+    free(f);
+}
+
+int loader_init(struct loader *l, const struct conf_input *in, struct conf *conf,
+                struct errmsg *err)
+{
+    *l = (struct loader){
+        .in = in,
+        .lookup = {in->tables, in->n_tables},
+        .conf = conf,
+        .err = err,
+        .magic = {.binary = in->binary ? in->binary : "",
+                  .version = in->version ? in->version : ""},
+    };
+    (void)gettimeofday(&l->magic.now, NULL); /* cannot fail */
+    l->cwd = in->cwd ? strdup(in->cwd) : get_current_dir_name();
+    if (!l->cwd)
+        return errmsg_set_errno(err, -errno, "current directory");
+    l->magic.cwd = l->cwd;
+    return 0;
+}
+
+void loader_done(struct loader *l)
+{
+    for (struct load_frame *f = l->newest, *older = NULL; f; f = older) {
+        older = f->older;
+        frame_free(f);
+    }
+    for (size_t i = 0; i < l->n_inherits; i++)
+        setting_done(&l->inherits[i].setting);
+    free(l->inherits);
+    settings_done(&l->list);
+    strv_done(&l->ienv);
+    free(l->cwd);
+    *l = (struct loader){0};
+}
+
+int loader_add(struct loader *l, const char *key, const char *value, const char *file,
+               unsigned line)
+{
+    /* The strings are only read, and copied by whoever keeps them. */
+    const struct conf_setting s = {
+        .key = (char *)key, .value = (char *)value, .file = (char *)file, .line = line};
+    int r = meta_immediate(l, &s);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    return settings_append(&l->list, &s);
+}
+
+/* "a.ini:2 -> b.ini:1 -> a.ini", where @last names @again again. */
+static int refuse_cycle(struct loader *l, const struct conf_setting *s,
+                        const struct load_frame *again, const struct load_frame *last)
+{
+    const struct load_frame *chain[DEPTH_MAX];
+    size_t n = 0;
+    char text[512] = "", *end = text + sizeof(text), *at = text;
+
+    for (const struct load_frame *f = last; f && f != again; f = f->parent)
+        chain[n++] = f;
+    at += snprintf(at, (size_t)(end - at), "%.128s:", again->spec);
+    while (n > 0 && at < end) {
+        const struct load_frame *f = chain[--n];
+        at += snprintf(at, (size_t)(end - at), "%u -> %.128s:", f->parent_line, f->spec);
+    }
+    return errmsg_set(l->err, -ELOOP, "files include each other: %s%u -> %s", text, s->line,
+                      again->spec);
+}
+
+static bool same_section(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static int check_chain(struct loader *l, const struct conf_setting *s, const struct load_frame *f)
+{
+    for (const struct load_frame *p = f->parent; p; p = p->parent)
+        if (strcmp(p->path, f->path) == 0 && same_section(p->section, f->section))
+            return refuse_cycle(l, s, p, f->parent);
+    if (f->depth > DEPTH_MAX)
+        return errmsg_set(l->err, -ELOOP, "files are included more than %d deep", DEPTH_MAX);
+    if (++l->n_files > FILES_MAX)
+        return errmsg_set(l->err, -E2BIG, "more than %d files are read", FILES_MAX);
+    return 0;
+}
+
+/* A new frame belongs to the loader at once: an error ends the load. */
+static struct load_frame *frame_new(struct loader *l)
+{
+    struct load_frame *f = calloc(1, sizeof(*f));
+
+    if (f) {
+        f->older = l->newest;
+        l->newest = f;
+    }
+    return f;
+}
+
+/* Fills @f for the file that @text names: "app.ini", "app.ini:section", ":section". */
+static int init_frame(struct loader *l, struct load_frame *f, const struct conf_setting *s,
+                      const char *text, struct load_frame *parent)
+{
+    f->spec = strdup(text);
+    if (!f->spec)
+        return -ENOMEM;
+
+    const char *section = source_split_section(f->spec);
+    if (section) {
+        f->section = strdup(section);
+        if (!f->section)
+            return -ENOMEM;
+    }
+    if (section && f->spec[0] == '\0') {
+        if (!f->older)
+            return errmsg_set(l->err, -EINVAL, "':%s': no file was read before", f->section);
+        free(f->spec);
+        f->spec = strdup(f->older->spec);
+        if (!f->spec)
+            return -ENOMEM;
+    }
+
+    int r = source_path(l->cwd, f->spec, &f->path, l->err);
+    if (r < 0)
+        return r;
+    f->parent = parent;
+    f->parent_line = s->line;
+    f->depth = parent ? parent->depth + 1 : 1;
+    f->magic = (struct magic_file){.spec = f->spec, .path = f->path, .section = ""};
+    return 0;
+}
+
+/* Formats that are known by the ending of a file's name, and not read yet. */
+static int check_format(struct loader *l, const char *spec)
+{
+    static const char *const endings[] = {".yaml", ".yml", ".json", ".js", ".xml"};
+    struct shown shown;
+
+    for (size_t i = 0; i < COUNT_OF(endings); i++)
+        if (str_ends(spec, endings[i]))
+            return errmsg_set(l->err, -ENOTSUP,
+                              "'%s': %s files are not supported yet; write it as INI",
+                              setting_shown(spec, &shown), endings[i]);
+    return 0;
+}
+
+/* @section, which is one of @f's, as a string that outlives the text: %X is wanted later too. */
+static const char *section_name(const struct load_frame *f, const char *section)
+{
+    if (f->section)
+        return f->section;
+    return strcmp(section, "liege") == 0 ? "liege" : "uwsgi";
+}
+
+/* The setting with its magic variables replaced goes the way of all settings. */
+static int add_line(struct reading *rd, const struct ini_line *line)
+{
+    struct loader *l = rd->l;
+    struct magic m = l->magic;
+    _cleanup_(buf_done) struct buf key = {0};
+    _cleanup_(buf_done) struct buf value = {0};
+    char unknown_key = '\0', unknown = '\0';
+
+    rd->frame->magic.section = section_name(rd->frame, line->section);
+    m.file = &rd->frame->magic;
+    if (!m.first)
+        m.first = m.file;
+
+    int r = magic_expand(&m, line->key, &key, &unknown_key);
+    if (r == 0)
+        r = magic_expand(&m, line->value, &value, &unknown);
+    if (r == 0)
+        r = buf_append(&key, "", 1);
+    if (r == 0)
+        r = buf_append(&value, "", 1);
+    if (r < 0)
+        return r;
+    if (unknown == '\0')
+        unknown = unknown_key;
+    if (unknown > ' ' && unknown < 0x7f) {
+        const struct conf_setting s = {.file = rd->frame->spec, .line = line->number};
+        r = setting_warn(&s, &l->conf->warnings,
+                         "%%%c is no magic variable and is left as it is (%%%% is a percent sign)",
+                         unknown);
+        if (r < 0)
+            return r;
+    }
+    return loader_add(l, buf_at(&key), buf_at(&value), rd->frame->spec, line->number);
+}
+
+/* An ini_line_fn. */
+static int on_line(void *userdata, const struct ini_line *line, struct errmsg *err)
+{
+    struct reading *rd = userdata;
+    const char *wanted = rd->frame->section;
+    bool ours = wanted ? strcmp(line->section, wanted) == 0
+                       : strcmp(line->section, "liege") == 0 || strcmp(line->section, "uwsgi") == 0;
+
+    (void)err; /* the loader's, as ours */
+    if (!line->key) {
+        rd->found |= ours;
+        return strv_append(&rd->sections, line->section);
+    }
+    if (ours)
+        return add_line(rd, line);
+    if (line->section[0] != '\0' || rd->warned)
+        return 0;
+
+    const struct conf_setting s = {.file = rd->frame->spec, .line = line->number};
+    rd->warned = true;
+    return setting_warn(&s, &rd->l->conf->warnings,
+                        "what stands before the first [section] is ignored");
+}
+
+static int refuse_section(const struct reading *rd)
+{
+    const struct load_frame *f = rd->frame;
+    char text[512] = "none";
+    size_t used = 0;
+
+    for (size_t i = 0; i < rd->sections.n_items && used < sizeof(text); i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s[%.64s]", i > 0 ? " " : "",
+                                 rd->sections.items[i]);
+    if (f->section)
+        return errmsg_set(rd->l->err, -EINVAL, "%s: there is no section [%.64s]; there are: %s",
+                          f->spec, f->section, text);
+    return errmsg_set(rd->l->err, -EINVAL,
+                      "%s: there is no section [liege] or [uwsgi]; there are: %s", f->spec, text);
+}
+
+static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t len)
+{
+    _cleanup_(reading_done) struct reading rd = {.l = l, .frame = f};
+    struct load_frame *outer = l->frame;
+
+    l->frame = f;
+    int r = ini_parse(f->spec, text, len, on_line, &rd, l->err);
+    l->frame = outer;
+    if (r == 0 && !rd.found)
+        r = refuse_section(&rd);
+    return r;
+}
+
+/* From now on @f counts: for %N, for the instance's name, for the list of files. */
+static int register_frame(struct loader *l, struct load_frame *f, enum load_kind kind)
+{
+    struct stat st;
+
+    assert(f->path); /* init_frame() saw to it */
+    if (stat(f->path, &st) == 0)
+        f->magic.inode = st.st_ino;
+    if (kind == LOAD_CONFIG && !l->magic.first) {
+        l->magic.first = &f->magic;
+        l->conf->name = strdup(strrchr(f->path, '/') + 1);
+        if (!l->conf->name)
+            return -ENOMEM;
+    }
+    return strv_contains(&l->conf->files, f->path) ? 0 : strv_append(&l->conf->files, f->path);
+}
+
+int loader_read_file(struct loader *l, const struct conf_setting *s, struct load_frame *parent,
+                     enum load_kind kind)
+{
+    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
+    _cleanup_free_ char *name = NULL, *text = NULL;
+    size_t len = 0;
+    int r = expand_early(&l->list, s, &world, &name, l->err);
+
+    if (r < 0)
+        return r;
+
+    struct load_frame *f = frame_new(l);
+    if (!f)
+        return -ENOMEM;
+    r = init_frame(l, f, s, name, parent);
+    if (r == 0 && strcmp(s->key, "ini") != 0)
+        r = check_format(l, f->spec);
+    if (r == 0)
+        r = check_chain(l, s, f);
+    if (r == 0)
+        r = source_read(l->cwd, f->spec, FILE_MAX_BYTES, &text, &len, l->err);
+    if (r < 0)
+        return setting_blame(s, r, l->err);
+    r = register_frame(l, f, kind);
+    return r < 0 ? r : parse_file(l, f, text, len);
+}
+
+/* Takes the meta options out of the list. */
+static int finish_meta(struct loader *l)
+{
+    size_t kept = 0;
+    int r = 0;
+
+    for (size_t i = 0; i < l->list.n_items; i++) {
+        struct conf_setting s = l->list.items[i];
+
+        r = r < 0 ? r : meta_final(l, &s);
+        if (r > 0)
+            setting_done(&s);
+        else
+            l->list.items[kept++] = s; /* also what is left after an error */
+    }
+    l->list.n_items = kept;
+    return r < 0 ? r : 0;
+}
+
+int loader_finish(struct loader *l)
+{
+    const struct expand_world world = {
+        .environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd, .warnings = &l->conf->warnings};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < l->n_inherits; i++) { /* what is read may inherit more */
+        struct load_inherit inherit = l->inherits[i];
+        r = loader_read_file(l, &inherit.setting, inherit.frame, LOAD_INCLUDE);
+    }
+    if (r == 0)
+        r = expand_settings(&l->list, &world, l->err);
+    if (r == 0)
+        r = finish_meta(l);
+    return r;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf/conf.h"
+#include "conf/lookup.h"
+#include "conf/magic.h"
+#include "conf/settings.h"
+
+/* A load in progress: what the front ends add to, and what their files nest in. */
+
+/* A configuration file that was named. All of a load are kept until it ends. */
+struct load_frame {
+    struct load_frame *older;  /* the one opened before this one */
+    struct load_frame *parent; /* the file that named this one; NULL: not named in a file */
+    unsigned parent_line;
+    unsigned depth; /* 1 for a file without a parent */
+    char *spec;     /* as it was written, without the section */
+    char *section;  /* NULL: liege and uwsgi */
+    char *path;     /* absolute */
+    struct magic_file magic;
+};
+
+/* An `inherit` that waits until everything else has been read. */
+struct load_inherit {
+    struct conf_setting setting;
+    struct load_frame *frame; /* where it was said */
+};
+
+struct loader {
+    const struct conf_input *in;
+    struct lookup lookup;
+    struct conf *conf; /* takes files, warnings, env ... */
+    struct settings list;
+    struct liege_list ienv; /* NAME=VALUE for $(NAME) */
+    struct load_inherit *inherits;
+    size_t n_inherits;
+    struct load_frame *newest; /* of all frames */
+    struct load_frame *frame;  /* the file being read, or NULL */
+    struct magic magic;
+    size_t n_files;
+    char *cwd;
+    struct errmsg *err;
+};
+
+int loader_init(struct loader *l, const struct conf_input *in, struct conf *conf,
+                struct errmsg *err) _must_check_;
+void loader_done(struct loader *l);
+
+/* The one way into the list: a front end says @key = @value, at @file and @line. Immediate meta
+ * options are acted on (files are read, here and now), the rest is appended. Does not keep the
+ * pointers. Returns 0 or a negative errno with a complete l->err. */
+int loader_add(struct loader *l, const char *key, const char *value, const char *file,
+               unsigned line) _must_check_;
+
+enum load_kind {
+    LOAD_CONFIG,  /* the first of these is the configuration that %N means */
+    LOAD_INCLUDE, /* a part or a template */
+};
+
+/* Reads the INI file that @s->value names, which was said in @parent (or NULL). */
+int loader_read_file(struct loader *l, const struct conf_setting *s, struct load_frame *parent,
+                     enum load_kind kind) _must_check_;
+
+/* Reads what was inherited, and expands all. */
+int loader_finish(struct loader *l) _must_check_;

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* The options that configure the configuration: which files to read, variables, the environment,
+ * and what the program is to do other than run.
+ *
+ * Their rows stand in one table, their behaviour in another; both are keyed by name, and a unit
+ * test walks them. Immediate ones act when they are met, so that a file's settings stand where the
+ * file was named; the others wait for their value to be expanded. Called by load.c. */
+#include "conf/meta.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/strv.h"
+#include "conf/expand.h"
+#include "conf/load.h"
+#include "conf/lookup.h"
+#include "conf/option.h"
+#include "conf/uwsgi-names.h"
+
+/* clang-format off */
+static const struct liege_option rows[] = {
+    { .name = "ini", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read an INI file; :SECTION alone is another section of the file read last" },
+    { .name = "config", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read a configuration file in the format that its name's ending says" },
+    { .name = "include", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read another file's settings as if they stood here" },
+    { .name = "inherit", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read a template after everything else: where an option has one value, it wins" },
+    { .name = "set", .aliases = "S", .type = LIEGE_OPTION_LIST, .arg = "NAME=VALUE",
+      .help = "set the option NAME, or define %(NAME) if there is no such option" },
+    { .name = "set-placeholder", .aliases = "set-ph", .type = LIEGE_OPTION_LIST, .arg = "NAME=VALUE",
+      .help = "define %(NAME), also if an option has that name" },
+    { .name = "env", .type = LIEGE_OPTION_LIST, .arg = "NAME=VALUE",
+      .help = "set a variable in the environment of the instance" },
+    { .name = "ienv", .type = LIEGE_OPTION_LIST, .arg = "NAME=VALUE",
+      .help = "as env, and $(NAME) in the configuration sees it too" },
+    { .name = "unenv", .type = LIEGE_OPTION_LIST, .arg = "NAME",
+      .help = "remove a variable from the environment of the instance" },
+    { .name = "strict", .type = LIEGE_OPTION_FLAG,
+      .help = "make an unknown option an error" },
+    { .name = "check", .type = LIEGE_OPTION_FLAG,
+      .help = "check the configuration and start nothing" },
+    { .name = "show-config", .type = LIEGE_OPTION_FLAG,
+      .help = "print the configuration with everything expanded and exit" },
+    { .name = "version", .type = LIEGE_OPTION_FLAG,
+      .help = "print the version and exit" },
+    { .name = "help", .aliases = "h", .type = LIEGE_OPTION_FLAG,
+      .help = "print this help and exit" },
+};
+const struct conf_table conf_meta_table = {
+    .title = "Configuration", .options = rows, .n_options = COUNT_OF(rows),
+};
+
+/* What uWSGI's configuration language has beyond this: to skip it would change what the settings
+ * around it mean. */
+static const char *const unsupported[] = {
+    "for", "for-glob", "for-times", "for-readline", "endfor", "end-for",
+    "if-env", "ifenv", "if-not-env", "if-opt", "if-not-opt", "if-exists", "ifexists",
+    "if-not-exists", "if-file", "if-not-file", "if-dir", "ifdir", "if-directory", "if-not-dir",
+    "if-plugin", "ifplugin", "if-not-plugin", "if-reload", "if-not-reload", "if-hostname",
+    "if-not-hostname", "if-hostname-match", "if-not-hostname-match",
+    "else", "endif", "end-if", "end",
+    "yaml", "yml", "json", "js", "xml", "inject-before", "inject-after",
+};
+/* clang-format on */
+
+bool meta_is_unsupported(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(unsupported); i++)
+        if (strcmp(name, unsupported[i]) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_pair(const struct conf_setting *s, const char *text, struct errmsg *err)
+{
+    struct shown shown;
+
+    (void)errmsg_set(err, 0, "%s: '%s' is not NAME=VALUE", s->key, setting_shown(text, &shown));
+    return setting_blame(s, -EINVAL, err);
+}
+
+/* Splits "NAME=VALUE" in place; blanks around the '=' are dropped as in a file. */
+static int split_pair(const struct conf_setting *s, char *text, char **ret_value,
+                      struct errmsg *err)
+{
+    static const char blanks[] = " \t";
+    char *equals = strchr(text, '=');
+
+    if (!equals || equals == text)
+        return refuse_pair(s, text, err);
+    *ret_value = equals + 1 + strspn(equals + 1, blanks);
+    while (equals > text && strchr(blanks, equals[-1]))
+        equals--;
+    *equals = '\0';
+    return 0;
+}
+
+static int on_config(struct loader *l, const struct conf_setting *s)
+{
+    return loader_read_file(l, s, l->frame, LOAD_CONFIG);
+}
+
+static int on_include(struct loader *l, const struct conf_setting *s)
+{
+    return loader_read_file(l, s, l->frame, LOAD_INCLUDE);
+}
+
+static int on_inherit(struct loader *l, const struct conf_setting *s)
+{
+    struct load_inherit *inherits =
+        realloc(l->inherits, (l->n_inherits + 1) * sizeof(*l->inherits));
+    struct settings one = {0};
+
+    if (!inherits)
+        return -ENOMEM;
+    l->inherits = inherits;
+
+    int r = settings_append(&one, s);
+    if (r < 0)
+        return r;
+    inherits[l->n_inherits++] = (struct load_inherit){one.items[0], l->frame};
+    free(one.items);
+    return 0;
+}
+
+static int add_placeholder(struct loader *l, const struct conf_setting *s, char *name, char *value)
+{
+    return settings_append(&l->list, &(struct conf_setting){
+                                         .key = name,
+                                         .value = value,
+                                         .file = s->file,
+                                         .line = s->line,
+                                         .placeholder = true,
+                                     });
+}
+
+static int copy_value(const struct conf_setting *s, struct buf *ret)
+{
+    return buf_append(ret, s->value, strlen(s->value) + 1);
+}
+
+static int on_set_placeholder(struct loader *l, const struct conf_setting *s)
+{
+    _cleanup_(buf_done) struct buf text = {0};
+    int r = copy_value(s, &text);
+
+    if (r < 0)
+        return r;
+    char *name = buf_at(&text), *value = name;
+    r = split_pair(s, name, &value, l->err);
+    return r < 0 ? r : add_placeholder(l, s, name, value);
+}
+
+/* `set` of `set` and so on is followed in a loop: a file must not choose our stack's depth. */
+static int on_set(struct loader *l, const struct conf_setting *s)
+{
+    _cleanup_(buf_done) struct buf text = {0};
+    int r = copy_value(s, &text);
+
+    if (r < 0)
+        return r;
+    char *name = buf_at(&text), *value = name;
+    r = split_pair(s, name, &value, l->err);
+    while (r == 0 && strcmp(name, "set") == 0) {
+        name = value;
+        r = split_pair(s, name, &value, l->err);
+    }
+    if (r < 0)
+        return r;
+    if (lookup_exact(&l->lookup, name) || meta_is_unsupported(name) || uwsgi_has_option(name))
+        return loader_add(l, name, value, s->file, s->line);
+    return add_placeholder(l, s, name, value);
+}
+
+/* Forgets what was said about the variable name[0 .. len). */
+static void forget_env(struct liege_list *list, const char *name, size_t len)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->n_items; i++) {
+        char *item = list->items[i];
+        if (strncmp(item, name, len) == 0 && (item[len] == '=' || item[len] == '\0'))
+            free(item);
+        else
+            list->items[kept++] = item;
+    }
+    if (list->items)
+        list->items[kept] = NULL;
+    list->n_items = kept;
+}
+
+/* Sets *@ret to the length of NAME in @value, which is to be NAME=VALUE. */
+static int env_name_length(struct loader *l, const struct conf_setting *s, const char *value,
+                           size_t *ret)
+{
+    size_t len = strcspn(value, "=");
+
+    if (len == 0 || value[len] != '=')
+        return refuse_pair(s, value, l->err);
+    *ret = len;
+    return 0;
+}
+
+static int on_env(struct loader *l, const struct conf_setting *s)
+{
+    size_t len = 0;
+    int r = env_name_length(l, s, s->value, &len);
+
+    if (r < 0)
+        return r;
+    forget_env(&l->conf->env, s->value, len);
+    forget_env(&l->conf->unenv, s->value, len);
+    return strv_append(&l->conf->env, s->value);
+}
+
+static int on_unenv(struct loader *l, const struct conf_setting *s)
+{
+    size_t len = strlen(s->value);
+    struct shown shown;
+
+    if (len == 0 || strchr(s->value, '=')) {
+        (void)errmsg_set(l->err, 0, "unenv: '%s' is not a NAME", setting_shown(s->value, &shown));
+        return setting_blame(s, -EINVAL, l->err);
+    }
+    forget_env(&l->conf->env, s->value, len);
+    forget_env(&l->conf->unenv, s->value, len);
+    return strv_append(&l->conf->unenv, s->value);
+}
+
+/* From now on $(NAME) sees it. It goes into the list as it is then, so that "PATH=/x:$(PATH)" does
+ * not see itself, and becomes an `env` in the end. */
+static int on_ienv(struct loader *l, const struct conf_setting *s)
+{
+    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
+    _cleanup_free_ char *value = NULL;
+    size_t len = 0;
+    int r = expand_early(&l->list, s, &world, &value, l->err);
+
+    if (r == 0)
+        r = env_name_length(l, s, value, &len);
+    if (r < 0)
+        return r;
+    forget_env(&l->ienv, value, len);
+    r = strv_append(&l->ienv, value);
+    if (r < 0)
+        return r;
+
+    struct conf_setting known = *s;
+    known.value = value;
+    return settings_append(&l->list, &known);
+}
+
+/* Reads the value of one of our flags. */
+static int read_flag(struct loader *l, const struct conf_setting *s, bool *ret)
+{
+    const struct liege_option *row = conf_find_option(&conf_meta_table, 1, s->key, NULL);
+    int r = option_set(row, ret, s->value, l->err);
+
+    return r < 0 ? setting_blame(s, r, l->err) : 0;
+}
+
+static int on_strict(struct loader *l, const struct conf_setting *s)
+{
+    return read_flag(l, s, &l->conf->strict);
+}
+
+/* What a row does. */
+struct act {
+    const char *name;
+    int (*immediate)(struct loader *l, const struct conf_setting *s); /* when it is met */
+    int (*final)(struct loader *l, const struct conf_setting *s);     /* when all is expanded */
+    enum conf_action action; /* what the flag asks for then */
+};
+
+/* clang-format off */
+static const struct act acts[] = {
+    { "ini",             .immediate = on_config },
+    { "config",          .immediate = on_config },
+    { "include",         .immediate = on_include },
+    { "inherit",         .immediate = on_inherit },
+    { "set",             .immediate = on_set },
+    { "set-placeholder", .immediate = on_set_placeholder },
+    { "ienv",            .immediate = on_ienv, .final = on_env },
+    { "env",             .final = on_env },
+    { "unenv",           .final = on_unenv },
+    { "strict",          .final = on_strict },
+    { "check",           .action = CONF_CHECK },
+    { "show-config",     .action = CONF_SHOW_CONFIG },
+    { "version",         .action = CONF_VERSION },
+    { "help",            .action = CONF_HELP },
+};
+/* clang-format on */
+static_assert(COUNT_OF(acts) == COUNT_OF(rows), "one act for each row");
+
+static const struct act *find_act(const char *key)
+{
+    const struct liege_option *row = conf_find_option(&conf_meta_table, 1, key, NULL);
+
+    for (size_t i = 0; row && i < COUNT_OF(acts); i++)
+        if (strcmp(acts[i].name, row->name) == 0)
+            return &acts[i];
+    return NULL;
+}
+
+int meta_immediate(struct loader *l, const struct conf_setting *s)
+{
+    const struct act *act = find_act(s->key);
+
+    if (meta_is_unsupported(s->key)) {
+        (void)errmsg_set(l->err, 0, "'%s' is not supported yet", s->key);
+        return setting_blame(s, -ENOTSUP, l->err);
+    }
+    if (!act || !act->immediate)
+        return 0;
+
+    int r = act->immediate(l, s);
+    return r < 0 ? r : 1;
+}
+
+int meta_final(struct loader *l, const struct conf_setting *s)
+{
+    const struct act *act = s->placeholder ? NULL : find_act(s->key);
+    bool on = false;
+
+    if (!act)
+        return 0;
+
+    int r = act->final ? act->final(l, s) : read_flag(l, s, &on);
+    if (on && act->action > l->conf->action)
+        l->conf->action = act->action;
+    return r < 0 ? r : 1;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* All vassals: turns what a monitor says of a configuration into what happens to a vassal, gives
+ * each vassal an id that is its own, and takes the records away when their lives are over. Used by
+ * emperor.c; stats.c reads it. */
+#include "emperor/court.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* Frees the records of vassals that are gone: they could not be while their callbacks ran. */
+static void bury(struct loop_task *t)
+{
+    struct court *c = container_of(t, struct court, bury);
+
+    LIST_FOREACH (it, &c->gone) {
+        list_remove(it);
+        (void)vassal_free(container_of(it, struct vassal, departed));
+    }
+    if (c->closing && c->vassals.n_live == 0)
+        c->on_empty(c);
+}
+
+static void on_gone(struct vassal_realm *realm, struct vassal *v)
+{
+    struct court *c = container_of(realm, struct court, realm);
+
+    (void)hash_remove(&c->vassals, v->id);
+    list_append(&c->gone, &v->departed);
+    loop_task_queue(realm->loop, &c->bury);
+}
+
+/* A zombie whose pidfd has not been looked at hides the ones behind it: after each end the orphans
+ * get another turn. */
+static void on_end(struct vassal_realm *realm)
+{
+    court_reap_orphans(container_of(realm, struct court, realm));
+}
+
+static void reap(struct loop_task *t)
+{
+    struct court *c = container_of(t, struct court, reap);
+    siginfo_t info = {0};
+
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        if (vassal_of_pid(&c->realm, info.si_pid))
+            return; /* its pidfd says so too, and on_end() brings us back */
+        if (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG) < 0)
+            return;
+        log_debug("reaped process %d, an orphan", (int)info.si_pid);
+        info = (siginfo_t){0};
+    }
+}
+
+void court_reap_orphans(struct court *c)
+{
+    loop_task_queue(c->realm.loop, &c->reap);
+}
+
+void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf,
+                const char *binary, const char *const *environ)
+{
+    *c = (struct court){
+        .realm = {.loop = l,
+                  .conf = conf,
+                  .binary = binary,
+                  .environ = environ,
+                  .on_end = on_end,
+                  .on_gone = on_gone},
+    };
+    list_init(&c->gone);
+    loop_task_init(&c->bury, bury);
+    loop_task_init(&c->reap, reap);
+}
+
+void court_done(struct court *c)
+{
+    struct vassal *v = NULL;
+
+    loop_task_cancel(&c->bury);
+    loop_task_cancel(&c->reap);
+    LIST_FOREACH (it, &c->gone)
+        (void)vassal_free(container_of(it, struct vassal, departed));
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));) {
+        (void)hash_remove(&c->vassals, v->id);
+        (void)vassal_free(v);
+    }
+    hash_done(&c->vassals);
+    hash_done(&c->realm.by_pid);
+}
+
+/* The vassal that @item means if it is still known from an earlier life, or NULL with the id that a
+ * new one gets: its name, or its path if another monitor's vassal has that name. */
+static struct vassal *find(struct court *c, const struct monitor *m,
+                           const struct monitor_item *item, const char **ret_id)
+{
+    struct vassal *v = hash_get(&c->vassals, item->name);
+
+    *ret_id = item->name;
+    if (v && strcmp(v->path, item->path) != 0) {
+        *ret_id = item->path;
+        v = hash_get(&c->vassals, item->path);
+        if (!v)
+            log_warning("monitor %s: the name %s is taken, this vassal is called %s", m->source,
+                        item->name, item->path);
+    }
+    return v;
+}
+
+static void on_added(struct court *c, struct monitor *m, struct monitor_item *item)
+{
+    const char *id = NULL;
+    struct vassal *v = find(c, m, item, &id);
+    int r = 0;
+
+    if (v && (v->item || v->monitor != m)) {
+        log_error("monitor %s: %s is left out, it is a vassal of monitor %s already", m->source,
+                  item->path, v->monitor->source);
+        return;
+    }
+    if (v) {
+        vassal_set_item(v, item);
+        vassal_handle(v, VASSAL_ADDED, "its configuration is back");
+        return;
+    }
+    r = vassal_new(&c->realm, m, item, id, &v);
+    if (r == 0)
+        r = hash_put(&c->vassals, v->id, v);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "vassal %s: is left out", id);
+        (void)vassal_free(v);
+        return;
+    }
+    vassal_handle(v, VASSAL_ADDED, "its configuration is there");
+}
+
+static void on_changed(struct vassal *v, struct monitor_item *item)
+{
+    vassal_set_item(v, item);
+    if (v->place != v->monitor->place)
+        vassal_handle(v, VASSAL_MOVED, "the directory it runs in is another one now");
+    else
+        vassal_handle(v, VASSAL_CHANGED, "its configuration changed");
+}
+
+void court_hear(void *data, struct monitor *m, enum monitor_event event, struct monitor_item *item)
+{
+    struct court *c = data;
+    struct vassal *v = item->owner;
+
+    if (event == MONITOR_REMOVED && v) {
+        item->owner = NULL;
+        vassal_set_item(v, NULL);
+    }
+    if (c->closing)
+        return;
+    if (event == MONITOR_ADDED)
+        on_added(c, m, item);
+    else if (v && event == MONITOR_CHANGED)
+        on_changed(v, item);
+    else if (v)
+        vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
+}
+
+static void handle_all(struct court *c, enum vassal_event event, const char *why)
+{
+    struct vassal *v = NULL;
+
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
+        vassal_handle(v, event, "%s", why);
+}
+
+void court_reload(struct court *c, const char *why)
+{
+    handle_all(c, VASSAL_CHANGED, why);
+}
+
+void court_pardon(struct court *c, const char *why)
+{
+    handle_all(c, VASSAL_PARDONED, why);
+}
+
+void court_close(struct court *c, const char *why)
+{
+    c->closing = true;
+    handle_all(c, VASSAL_REMOVED, why);
+    loop_task_queue(c->realm.loop, &c->bury); /* there may be none */
+}
+
+void court_kill(struct court *c, const char *why)
+{
+    handle_all(c, VASSAL_CONDEMNED, why);
+}
+
+void court_log(const struct court *c)
+{
+    struct vassal *v = NULL;
+    time_t now = time(NULL);
+
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
+        log_info("vassal %s: %s for %llu s, %s, pid %d", v->id, vassal_state_name(v->state),
+                 (unsigned long long)now - v->since_us / US_PER_SEC, v->reason, (int)v->proc.pid);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "base/list.h"
+#include "emperor/monitor.h"
+#include "emperor/vassal.h"
+
+/* The vassals of an Emperor, by their ids, and what monitors mean to them. */
+struct court {
+    struct vassal_realm realm;
+    struct hash vassals; /* id -> struct vassal */
+    struct list gone;    /* struct vassal: to be freed when the loop is back */
+    struct loop_task bury;
+    struct loop_task reap;             /* adopted orphans */
+    bool closing;                      /* no vassal is added or started any more */
+    void (*on_empty)(struct court *c); /* closing, and the last vassal is gone */
+};
+
+void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf,
+                const char *binary, const char *const *environ);
+void court_done(struct court *c);
+
+/* A monitor's callback; @data is the court. */
+monitor_fn court_hear;
+
+/* Every vassal: its configuration is loaded again. */
+void court_reload(struct court *c, const char *why);
+
+/* Every vassal that waits because it ended too early is started at once. */
+void court_pardon(struct court *c, const char *why);
+
+/* One line about each vassal. */
+void court_log(const struct court *c);
+
+/* Tells every vassal to stop, all at once; on_empty follows. */
+void court_close(struct court *c, const char *why);
+
+/* Kills every vassal. */
+void court_kill(struct court *c, const char *why);
+
+/* Reaps children that are nobody's vassal: orphans that became ours (PR_SET_CHILD_SUBREAPER). For
+ * SIGCHLD; vassals are left to their pidfds. */
+void court_reap_orphans(struct court *c);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* The Emperor: the loop, the monitors, the court of vassals, the stats, and the signals that an
+ * operator sends. One process, one thread; it reads names and times of files, bytes and short
+ * messages, and never a configuration of a vassal. Nothing it does waits. Called by the program
+ * liege. */
+#include "emperor/emperor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/cleanup.h"
+#include "base/cred.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "emperor/court.h"
+#include "emperor/stats.h"
+
+struct emperor {
+    const struct emperor_conf *conf;
+    struct loop *loop;
+    struct court court;
+    struct monitor **monitors;
+    size_t n_monitors;
+    struct stats *stats;
+};
+
+static struct emperor *emperor_of(struct court *c)
+{
+    return container_of(c, struct emperor, court);
+}
+
+static void on_empty(struct court *c)
+{
+    log_info("all vassals have ended, so does the Emperor");
+    loop_stop(emperor_of(c)->loop, 0);
+}
+
+static void rescan(struct emperor *e)
+{
+    for (size_t i = 0; i < e->n_monitors; i++)
+        e->monitors[i]->ops->rescan(e->monitors[i]);
+}
+
+static void on_hup(struct emperor *e)
+{
+    court_reload(&e->court, "the Emperor got SIGHUP");
+    rescan(e);
+}
+
+static void on_usr1(struct emperor *e)
+{
+    log_info("%zu vassals", e->court.vassals.n_live);
+    court_log(&e->court);
+}
+
+static void on_urg(struct emperor *e)
+{
+    court_pardon(&e->court, "the Emperor got SIGURG");
+}
+
+static void on_chld(struct emperor *e)
+{
+    court_reap_orphans(&e->court);
+}
+
+static void on_stop(struct emperor *e)
+{
+    if (e->court.closing) {
+        log_info("told to stop again: killing all vassals");
+        court_kill(&e->court, "the Emperor was told to stop twice");
+        return;
+    }
+    log_info("told to stop: %zu vassals are told, and have %.1f s", e->court.vassals.n_live,
+             (double)e->conf->curse_tolerance_us / 1e6);
+    court_close(&e->court, "the Emperor stops");
+}
+
+static const struct {
+    int sig;
+    void (*fn)(struct emperor *e);
+} signal_rules[] = {
+    {SIGHUP, on_hup},  {SIGUSR1, on_usr1}, {SIGURG, on_urg},   {SIGCHLD, on_chld},
+    {SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGQUIT, on_stop},
+};
+
+static void on_signal(int sig, void *data)
+{
+    for (size_t i = 0; i < COUNT_OF(signal_rules); i++)
+        if (signal_rules[i].sig == sig)
+            signal_rules[i].fn(data);
+}
+
+static int set_signals(struct emperor *e)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(signal_rules); i++)
+        (void)sigaddset(&set, signal_rules[i].sig);
+    proc_catch_sigpipe();
+    return loop_set_signals(e->loop, &set, on_signal, e);
+}
+
+static int make_monitors(struct emperor *e, struct errmsg *err)
+{
+    const struct liege_list *sources = &e->conf->emperor;
+
+    e->monitors = calloc(sources->n_items, sizeof(struct monitor *));
+    if (!e->monitors)
+        return errmsg_set_errno(err, -ENOMEM, "emperor");
+    for (size_t i = 0; i < sources->n_items; i++) {
+        int r = monitor_new(sources->items[i], e->conf, e->loop, court_hear, &e->court,
+                            &e->monitors[e->n_monitors], err);
+        if (r < 0)
+            return r;
+        e->n_monitors++;
+    }
+    return 0;
+}
+
+static int start_monitors(struct emperor *e, struct errmsg *err)
+{
+    for (size_t i = 0; i < e->n_monitors; i++) {
+        struct monitor *m = e->monitors[i];
+        int r = m->ops->start(m);
+        if (r < 0)
+            return errmsg_set_errno(err, r, "cannot start the monitor %s", m->source);
+    }
+    return 0;
+}
+
+static int write_pidfile(const char *path, struct errmsg *err)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
+        return errmsg_set_errno(err, -errno, "emperor-pidfile = %s", path);
+    return 0;
+}
+
+/* A vassal costs the Emperor three descriptors: it takes as many as it may have. Vassals start with
+ * the limit that the Emperor was started with. */
+static int raise_nofile(struct rlimit *ret_before)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    *ret_before = limit;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+/* Everything that needs privileges, then none of them. */
+static int prepare(struct emperor *e, struct errmsg *err)
+{
+    struct cred cred = {0};
+    int r = cred_parse(e->conf->uid, e->conf->gid, &cred, err);
+
+    if (r == 0 && e->conf->stats)
+        r = stats_new(&e->court, e->conf->stats, &cred, &e->stats, err);
+    if (r == 0 && e->conf->pidfile)
+        r = write_pidfile(e->conf->pidfile, err);
+    if (r == 0)
+        r = cred_drop(&cred, err);
+    if (r == 0)
+        r = make_monitors(e, err);
+    if (r < 0)
+        return r;
+    r = raise_nofile(&e->court.realm.nofile);
+    if (r == 0)
+        r = proc_become_subreaper();
+    if (r == 0)
+        r = set_signals(e);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot set up the process") : 0;
+}
+
+static void release(struct emperor *e)
+{
+    court_done(&e->court);
+    for (size_t i = 0; i < e->n_monitors; i++)
+        e->monitors[i] = monitor_free(e->monitors[i]);
+    free(e->monitors);
+    e->stats = stats_free(e->stats);
+    e->loop = loop_free(e->loop);
+}
+
+int emperor_check(const struct emperor_conf *conf, struct errmsg *err)
+{
+    struct addr addr;
+    struct cred cred;
+    int r = cred_parse(conf->uid, conf->gid, &cred, err);
+
+    if (r == 0 && conf->stats) {
+        r = addr_parse(conf->stats, &addr, err);
+        if (r < 0)
+            return errmsg_prefix(err, r, "emperor-stats");
+    }
+    for (size_t i = 0; r == 0 && i < conf->emperor.n_items; i++)
+        r = monitor_check(conf->emperor.items[i], err);
+    return r;
+}
+
+int emperor_run(const struct emperor_conf *conf, const char *binary, const char *const *environ,
+                struct errmsg *err)
+{
+    struct emperor e = {.conf = conf};
+    int r = loop_new(&e.loop);
+
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot make an event loop");
+    court_init(&e.court, e.loop, conf, binary, environ);
+    e.court.on_empty = on_empty;
+    r = prepare(&e, err);
+    if (r == 0)
+        r = start_monitors(&e, err);
+    if (r == 0) {
+        log_info("the Emperor is there, pid %d, %zu monitors, vassals run %s", (int)getpid(),
+                 e.n_monitors, binary);
+        r = loop_run(e.loop);
+        if (r < 0)
+            (void)errmsg_set_errno(err, r, "the event loop failed");
+        if (conf->pidfile)
+            (void)unlink(conf->pidfile); /* a user without privileges may not be able to */
+    }
+    release(&e);
+    return r;
+}

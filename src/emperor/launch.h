@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "base/proc.h"
+#include "emperor/emperor-conf.h"
+
+/* The start of a vassal's process. */
+struct launch {
+    const struct emperor_conf *conf;
+    const char *binary;          /* absolute path of the program */
+    const char *const *environ;  /* the Emperor's environment */
+    const struct rlimit *nofile; /* the vassal's limit of descriptors */
+    const char *name;            /* of the configuration, as the vassal shall read it */
+    const char *directory;       /* in which it starts */
+};
+
+/* The Emperor's side of it. */
+struct launched {
+    struct proc proc;
+    int pipe_fd;   /* ipc/bytes.h; non-blocking, close-on-exec, the caller's to close */
+    int status_fd; /* ipc/status.h; the same */
+};
+
+/* The command line: binary, what comes before, the configuration, what comes after. Returns 0 or
+ * -ENOMEM; the caller releases @ret with strv_done() either way. */
+int launch_argv(const struct launch *l, struct liege_list *ret) _must_check_;
+
+/* The environment: the Emperor's, without its own options and what was meant for it alone, with
+ * X_VASSAL_OPTION as X_OPTION, and with what ipc/fdmap.h promises. The same rules. */
+int launch_env(const struct launch *l, struct liege_list *ret) _must_check_;
+
+/* Starts the process; what fails in it is seen as its end. Returns 0 or a negative errno. */
+int launch(const struct launch *l, struct launched *ret) _must_check_;

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The state machine of a vassal, all of it: what happens in which state leads to which action and
+ * which next state. A cell that is not listed changes nothing. vassal.c acts on it; nobody else
+ * decides about the life of a vassal. */
+#include "emperor/vassal-state.h"
+
+#include <assert.h>
+
+#include "base/macro.h"
+
+/* clang-format off */
+static const char *const state_names[] = {
+    [VASSAL_NEW]        = "new",
+    [VASSAL_STARTING]   = "starting",
+    [VASSAL_READY]      = "ready",
+    [VASSAL_RELOADING]  = "reloading",
+    [VASSAL_STOPPING]   = "stopping",
+    [VASSAL_RESTARTING] = "restarting",
+    [VASSAL_RETIRING]   = "retiring",
+    [VASSAL_LOST]       = "lost",
+    [VASSAL_BACKOFF]    = "backoff",
+    [VASSAL_RESTING]    = "resting",
+    [VASSAL_GONE]       = "gone",
+};
+static_assert(COUNT_OF(state_names) == VASSAL_STATE_COUNT, "one name for each state");
+
+static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = {
+    [VASSAL_NEW] = {
+        [VASSAL_ADDED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_REMOVED]        = { VASSAL_RELEASE, VASSAL_GONE },
+        [VASSAL_CONDEMNED]      = { VASSAL_RELEASE, VASSAL_GONE },
+    },
+    /* It serves nobody: what it began is of no use once its configuration is another one. */
+    [VASSAL_STARTING] = {
+        [VASSAL_CHANGED]        = { VASSAL_KILL,    VASSAL_RESTARTING },
+        [VASSAL_MOVED]          = { VASSAL_KILL,    VASSAL_RESTARTING },
+        [VASSAL_REMOVED]        = { VASSAL_STOP,    VASSAL_STOPPING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_SAID_READY]     = { VASSAL_ENTER,   VASSAL_READY },
+        [VASSAL_SAID_ACCEPTING] = { VASSAL_ENTER,   VASSAL_READY },
+        [VASSAL_SAID_LOYAL]     = { VASSAL_ENTER,   VASSAL_READY },
+        [VASSAL_ASKED_TO_STOP]  = { VASSAL_STOP,    VASSAL_RETIRING },
+        [VASSAL_CLOSED_PIPE]    = { VASSAL_CURSE,   VASSAL_LOST },
+        [VASSAL_ENDED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,   VASSAL_BACKOFF },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,   VASSAL_RESTING },
+        [VASSAL_SPAWN_FAILED]   = { VASSAL_DELAY,   VASSAL_BACKOFF },
+    },
+    [VASSAL_READY] = {
+        [VASSAL_CHANGED]        = { VASSAL_RELOAD,  VASSAL_RELOADING },
+        [VASSAL_MOVED]          = { VASSAL_STOP,    VASSAL_RESTARTING },
+        [VASSAL_REMOVED]        = { VASSAL_STOP,    VASSAL_STOPPING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_ASKED_TO_STOP]  = { VASSAL_STOP,    VASSAL_RETIRING },
+        [VASSAL_CLOSED_PIPE]    = { VASSAL_CURSE,   VASSAL_LOST },
+        [VASSAL_ENDED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,   VASSAL_BACKOFF },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,   VASSAL_RESTING },
+    },
+    /* Accepting and loyal may still come from the old generation: only ready ends a reload. */
+    [VASSAL_RELOADING] = {
+        [VASSAL_CHANGED]        = { VASSAL_RELOAD,  VASSAL_RELOADING },
+        [VASSAL_MOVED]          = { VASSAL_STOP,    VASSAL_RESTARTING },
+        [VASSAL_REMOVED]        = { VASSAL_STOP,    VASSAL_STOPPING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_SAID_READY]     = { VASSAL_ENTER,   VASSAL_READY },
+        [VASSAL_SAID_KEPT]      = { VASSAL_ENTER,   VASSAL_READY },
+        [VASSAL_ASKED_TO_STOP]  = { VASSAL_STOP,    VASSAL_RETIRING },
+        [VASSAL_CLOSED_PIPE]    = { VASSAL_CURSE,   VASSAL_LOST },
+        [VASSAL_ENDED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,   VASSAL_BACKOFF },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,   VASSAL_RESTING },
+    },
+    [VASSAL_STOPPING] = {
+        [VASSAL_ADDED]          = { VASSAL_CURSE,   VASSAL_RESTARTING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_TIMER]          = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_ENDED]          = { VASSAL_RELEASE, VASSAL_GONE },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_RELEASE, VASSAL_GONE },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_RELEASE, VASSAL_GONE },
+    },
+    [VASSAL_RESTARTING] = {
+        [VASSAL_REMOVED]        = { VASSAL_CURSE,   VASSAL_STOPPING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_TIMER]          = { VASSAL_KILL,    VASSAL_RESTARTING },
+        [VASSAL_ENDED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_START,   VASSAL_STARTING },
+    },
+    [VASSAL_RETIRING] = {
+        [VASSAL_CHANGED]        = { VASSAL_CURSE,   VASSAL_RESTARTING },
+        [VASSAL_MOVED]          = { VASSAL_CURSE,   VASSAL_RESTARTING },
+        [VASSAL_REMOVED]        = { VASSAL_CURSE,   VASSAL_STOPPING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_TIMER]          = { VASSAL_KILL,    VASSAL_RETIRING },
+        [VASSAL_ENDED]          = { VASSAL_ENTER,   VASSAL_RESTING },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_ENTER,   VASSAL_RESTING },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,   VASSAL_RESTING },
+    },
+    /* Mostly it is just dying: its end, which follows, is judged as if the pipe were open. */
+    [VASSAL_LOST] = {
+        [VASSAL_CHANGED]        = { VASSAL_KILL,    VASSAL_RESTARTING },
+        [VASSAL_MOVED]          = { VASSAL_KILL,    VASSAL_RESTARTING },
+        [VASSAL_REMOVED]        = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_CONDEMNED]      = { VASSAL_KILL,    VASSAL_STOPPING },
+        [VASSAL_TIMER]          = { VASSAL_KILL,    VASSAL_LOST },
+        [VASSAL_ENDED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,   VASSAL_BACKOFF },
+        [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,   VASSAL_RESTING },
+    },
+    [VASSAL_BACKOFF] = {
+        [VASSAL_CHANGED]        = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_MOVED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_PARDONED]       = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_TIMER]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_REMOVED]        = { VASSAL_RELEASE, VASSAL_GONE },
+        [VASSAL_CONDEMNED]      = { VASSAL_RELEASE, VASSAL_GONE },
+    },
+    [VASSAL_RESTING] = {
+        [VASSAL_CHANGED]        = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_MOVED]          = { VASSAL_START,   VASSAL_STARTING },
+        [VASSAL_REMOVED]        = { VASSAL_RELEASE, VASSAL_GONE },
+        [VASSAL_CONDEMNED]      = { VASSAL_RELEASE, VASSAL_GONE },
+    },
+    [VASSAL_GONE] = { { VASSAL_IGNORE, VASSAL_GONE } },
+};
+/* clang-format on */
+
+struct vassal_step vassal_step(enum vassal_state state, enum vassal_event event)
+{
+    assert(state < VASSAL_STATE_COUNT && event < VASSAL_EVENT_COUNT);
+
+    struct vassal_step step = steps[state][event];
+    if (step.action == VASSAL_IGNORE)
+        step.next = state;
+    return step;
+}
+
+const char *vassal_state_name(enum vassal_state state)
+{
+    assert(state < VASSAL_STATE_COUNT);
+
+    return state_names[state];
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* The record of a vassal and the hands of its state machine: looks a step up in the table, notes
+ * the new state with its time and its reason, logs the one line about it, and acts. Nothing here
+ * waits; whatever takes time is a timer, and each vassal has its own, so that none delays another.
+ *
+ * A process ends once: its pidfd becomes readable, its process group is killed while the pid still
+ * cannot mean another process, what it said last is heard, and it is reaped. */
+#include "emperor/vassal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "emperor/launch.h"
+#include "emperor/vassal-talk.h"
+#include "ipc/bytes.h"
+
+#define EXIT_EXILED    26               /* uWSGI's code for: do not start me again */
+#define PROVEN_US      (3 * US_PER_SEC) /* ready this long, a vassal has earned a restart at once */
+#define FIRST_DELAY_US (3 * US_PER_SEC)
+
+static uint64_t epoch_us(void)
+{
+    struct timespec ts = {0};
+
+    (void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail for this clock */
+    return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* The only place that changes a state. */
+static void set_state(struct vassal *v, enum vassal_state next, const char *reason)
+{
+    enum vassal_state old = v->state;
+
+    loop_timer_clear(v->realm->loop, &v->timer);
+    v->state = next;
+    v->since_us = epoch_us();
+    (void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
+    log_info("vassal %s: %s -> %s, %s", v->id, vassal_state_name(old), vassal_state_name(next),
+             reason);
+}
+
+static void set_timer(struct vassal *v, uint64_t delay_us)
+{
+    loop_timer_set(v->realm->loop, &v->timer, clock_now_us() + delay_us);
+}
+
+/* Kills whatever is left of the process group. Only while the vassal's process is not reaped: until
+ * then its pid, which is the group's number, belongs to nobody else. */
+static void kill_group(const struct vassal *v)
+{
+    assert(v->proc.pid > 0);
+
+    (void)kill(-v->proc.pid, SIGKILL); /* ESRCH: nobody is left, or it has not made its group yet */
+}
+
+static void forget_process(struct vassal *v)
+{
+    struct loop *l = v->realm->loop;
+
+    loop_io_remove(l, &v->end_io);
+    v->end_io.fd = -1;
+    (void)hash_remove(&v->realm->by_pid, v->pid_key);
+    vassal_talk_close(v);
+}
+
+/* Which of the three ends it was; raises the back-off for an early one. */
+static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
+{
+    uint64_t now = loop_now_us(v->realm->loop);
+    bool proven = v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
+
+    if (end->si_code == CLD_EXITED && end->si_status == EXIT_EXILED)
+        return VASSAL_ENDED_EXILED;
+    if (proven) {
+        v->delay_us = 0;
+        v->n_early = 0;
+        return VASSAL_ENDED;
+    }
+    return VASSAL_ENDED_EARLY;
+}
+
+static void on_end(struct loop_io *io, uint32_t events)
+{
+    struct vassal *v = container_of(io, struct vassal, end_io);
+    struct vassal_realm *realm = v->realm;
+    pid_t pid = v->proc.pid;
+    siginfo_t end = {0};
+
+    (void)events;
+    kill_group(v);
+    vassal_talk_drain(v);
+    forget_process(v);
+    if (proc_reap(&v->proc, &end) <= 0)
+        proc_done(&v->proc);
+    (void)proc_describe_end(&end, v->last_end, sizeof(v->last_end));
+
+    char reason[sizeof(v->complaint) + sizeof(v->last_end) + 32];
+    (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
+                   v->complaint[0] ? ": " : "", v->complaint);
+    vassal_handle(v, judge(v, &end), "%s", reason);
+    realm->on_end(realm);
+}
+
+/* Takes over the process that was just started. */
+static int adopt(struct vassal *v, struct launched *started)
+{
+    struct vassal_realm *realm = v->realm;
+
+    v->proc = started->proc;
+    v->end_io = (struct loop_io){.fd = v->proc.pidfd, .fn = on_end};
+    (void)snprintf(v->pid_key, sizeof(v->pid_key), "%d", (int)v->proc.pid);
+    int r = vassal_talk_open(v, started->pipe_fd, started->status_fd);
+    if (r == 0)
+        r = hash_put(&realm->by_pid, v->pid_key, v);
+    if (r == 0)
+        r = loop_io_add(realm->loop, &v->end_io, EPOLLIN);
+    return r;
+}
+
+static int try_start(struct vassal *v)
+{
+    struct launched started = {.proc = PROC_NONE};
+    struct launch how = {
+        .conf = v->realm->conf,
+        .binary = v->realm->binary,
+        .environ = v->realm->environ,
+        .nofile = &v->realm->nofile,
+        .name = v->name,
+        .directory = v->monitor->directory,
+    };
+    int r = launch(&how, &started);
+
+    if (r < 0)
+        return r;
+    r = adopt(v, &started);
+    if (r < 0) { /* the subreaper's reaping takes care of the corpse */
+        (void)proc_signal(&v->proc, SIGKILL);
+        forget_process(v);
+        proc_done(&v->proc);
+    }
+    return r;
+}
+
+static void start(struct vassal *v)
+{
+    v->accepting = false;
+    v->loyal = false;
+    v->ready_mono_us = 0;
+    v->generation = 0;
+    v->workers = 0;
+    v->complaint[0] = '\0';
+    v->place = v->monitor->place;
+    v->asked_mono_us = clock_now_us();
+    v->last_run = time(NULL);
+    if (v->first_run == 0)
+        v->first_run = v->last_run;
+    else
+        v->n_respawns++;
+    if (v->item && v->monitor->ops->include)
+        v->monitor->ops->include(v->monitor, v->item, NULL);
+
+    int r = try_start(v);
+    if (r < 0)
+        vassal_handle(v, VASSAL_SPAWN_FAILED, "cannot start a process: %s", strerror(-r));
+}
+
+static void reload(struct vassal *v)
+{
+    v->n_reloads++;
+    v->asked_mono_us = clock_now_us();
+    if (v->item && v->monitor->ops->include)
+        v->monitor->ops->include(v->monitor, v->item, NULL);
+    int r = vassal_talk_send(v, EMPEROR_BYTE_RELOAD);
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "vassal %s: cannot tell it to reload", v->id);
+}
+
+static void curse(struct vassal *v)
+{
+    set_timer(v, v->realm->conf->curse_tolerance_us);
+}
+
+static void stop(struct vassal *v)
+{
+    bool graceful = v->realm->conf->graceful_shutdown;
+    int r = vassal_talk_send(v, graceful ? EMPEROR_BYTE_STOP_GRACEFULLY : EMPEROR_BYTE_STOP);
+
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "vassal %s: cannot tell it to stop", v->id);
+    curse(v);
+}
+
+static void kill_now(struct vassal *v)
+{
+    (void)proc_signal(&v->proc, SIGKILL); /* ESRCH: it has ended, and its pidfd says so */
+    kill_group(v);
+}
+
+static void delay(struct vassal *v)
+{
+    const struct emperor_conf *c = v->realm->conf;
+
+    v->last_early = time(NULL);
+    if (v->n_early++ == 0)
+        v->first_early = v->last_early;
+    v->delay_us = v->delay_us == 0 ? FIRST_DELAY_US : v->delay_us + c->throttle_us;
+    v->delay_us = MIN(v->delay_us, c->max_throttle_us);
+    log_info("vassal %s: starts again in %.1f s", v->id, (double)v->delay_us / US_PER_SEC);
+    set_timer(v, v->delay_us);
+}
+
+static void release(struct vassal *v)
+{
+    v->realm->on_gone(v->realm, v);
+}
+
+/* clang-format off */
+static void (*const actions[])(struct vassal *v) = {
+    [VASSAL_IGNORE]  = NULL,
+    [VASSAL_ENTER]   = NULL,
+    [VASSAL_START]   = start,
+    [VASSAL_RELOAD]  = reload,
+    [VASSAL_STOP]    = stop,
+    [VASSAL_CURSE]   = curse,
+    [VASSAL_KILL]    = kill_now,
+    [VASSAL_DELAY]   = delay,
+    [VASSAL_RELEASE] = release,
+};
+/* clang-format on */
+
+void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...)
+{
+    struct vassal_step step = vassal_step(v->state, event);
+    char reason[sizeof(v->reason)];
+    va_list ap;
+
+    if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED) {
+        v->delay_us = 0;
+        v->n_early = 0;
+    }
+    if (step.action == VASSAL_IGNORE)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(reason, sizeof(reason), fmt, ap);
+    va_end(ap);
+    set_state(v, step.next, reason);
+    if (actions[step.action])
+        actions[step.action](v);
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    struct vassal *v = container_of(t, struct vassal, timer);
+
+    if (vassal_runs(v))
+        vassal_handle(v, VASSAL_TIMER, "it did not end within %.1f s and is killed",
+                      (double)v->realm->conf->curse_tolerance_us / US_PER_SEC);
+    else
+        vassal_handle(v, VASSAL_TIMER, "its time to wait is over");
+}
+
+void vassal_set_item(struct vassal *v, struct monitor_item *item)
+{
+    v->item = item;
+    if (!item)
+        return;
+    item->owner = v;
+    v->stamp_us = item->stamp.mtime_ns / 1000;
+    v->uid = item->stamp.uid;
+    v->gid = item->stamp.gid;
+}
+
+int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_item *item,
+               const char *id, struct vassal **ret)
+{
+    struct vassal *v = calloc(1, sizeof(*v));
+
+    if (!v)
+        return -ENOMEM;
+    *v = (struct vassal){
+        .realm = realm,
+        .monitor = m,
+        .id = strdup(id),
+        .name = strdup(item->name),
+        .path = strdup(item->path),
+        .proc = PROC_NONE,
+        .timer = {.fn = on_timer},
+        .end_io = {.fd = -1},
+        .pipe_io = {.fd = -1},
+        .status = {.io = {.fd = -1}},
+        .since_us = epoch_us(),
+    };
+    if (!v->id || !v->name || !v->path) {
+        (void)vassal_free(v);
+        return -ENOMEM;
+    }
+    vassal_set_item(v, item);
+    list_init(&v->departed);
+    v->first_stamp_us = v->stamp_us;
+    *ret = v;
+    return 0;
+}
+
+struct vassal *vassal_free(struct vassal *v)
+{
+    if (!v)
+        return NULL;
+    loop_timer_clear(v->realm->loop, &v->timer);
+    if (vassal_runs(v)) {
+        kill_now(v);
+        forget_process(v);
+        proc_done(&v->proc);
+    }
+    if (v->item)
+        v->item->owner = NULL;
+    free(v->id);
+    free(v->name);
+    free(v->path);
+    free(v);
+    return NULL;
+}
+
+struct vassal *vassal_of_pid(const struct vassal_realm *realm, pid_t pid)
+{
+    char key[12];
+
+    (void)snprintf(key, sizeof(key), "%d", (int)pid);
+    return hash_get(&realm->by_pid, key);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/macro.h"
+#include "base/proc.h"
+#include "emperor/emperor-conf.h"
+#include "emperor/monitor.h"
+#include "emperor/vassal-state.h"
+#include "ipc/channel.h"
+#include "loop/loop.h"
+
+struct vassal;
+
+/* What all vassals of an Emperor share. */
+struct vassal_realm {
+    struct loop *loop;
+    const struct emperor_conf *conf;
+    const char *binary; /* absolute path of the program that vassals run */
+    const char *const *environ;
+    struct rlimit nofile;                       /* the limit of descriptors that vassals get */
+    struct hash by_pid;                         /* decimal pid -> running vassal */
+    void (*on_end)(struct vassal_realm *realm); /* a process was reaped */
+    void (*on_gone)(struct vassal_realm *r, struct vassal *v); /* @v is for vassal_free() now, but
+                                                                  not before the loop is back */
+};
+
+/* One vassal: its configuration, its process, and what it said. Only vassal.c and vassal-talk.c
+ * write to it. */
+struct vassal {
+    struct vassal_realm *realm;
+    char *id; /* in log and stats; unique */
+    char *name, *path;
+    struct monitor *monitor;
+    struct monitor_item *item; /* the monitor's; NULL: the configuration is gone */
+    uint64_t stamp_us;         /* of the configuration, since the epoch */
+    uint64_t first_stamp_us;   /* the same when it was added */
+    uid_t uid;                 /* whose it is */
+    gid_t gid;
+
+    struct list departed; /* in the list of those to be freed */
+
+    enum vassal_state state;
+    uint64_t since_us; /* since the epoch; so are all times below that are not called otherwise */
+    char reason[256];  /* one line */
+    struct loop_timer timer; /* of the state: cleared when it changes */
+
+    struct proc proc;               /* PROC_NONE: none runs */
+    char pid_key[12];               /* in realm->by_pid */
+    struct loop_io end_io;          /* the pidfd: readable when the process has ended */
+    struct loop_io pipe_io;         /* fd -1: closed */
+    struct loop_timer closed_timer; /* the pipe was closed, and the process may just be ending */
+    struct channel status;
+    unsigned place; /* monitor->place when it was started */
+
+    /* Of the life that is running */
+    bool accepting, loyal;
+    uint64_t asked_mono_us; /* to start or to reload, monotonic */
+    uint64_t ready_mono_us; /* of the first time, monotonic; 0: not yet */
+    uint32_t generation, workers;
+    char complaint[192]; /* why it cannot go on, by its own words */
+
+    /* Of all lives */
+    time_t first_run, last_run, last_ready, last_accepting, last_loyal, last_heartbeat;
+    uint64_t n_reloads, n_respawns;
+    char last_end[64]; /* "exited with code 1"; "": never ended */
+    uint64_t delay_us; /* the back-off that the last early end led to; 0: none */
+    unsigned n_early;  /* early ends in a row */
+    time_t first_early, last_early;
+};
+
+/* Makes the record in state new. @id, and what @item says, are copied. */
+int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_item *item,
+               const char *id, struct vassal **ret) _must_check_;
+
+/* Ends what still runs, without waiting. */
+struct vassal *vassal_free(struct vassal *v);
+
+/* Takes over what the monitor says of the configuration now; NULL: it is gone. */
+void vassal_set_item(struct vassal *v, struct monitor_item *item);
+
+/* Something happened, for the reason that is given: does what the table says. */
+void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...) _printf_(3, 4);
+
+static inline bool vassal_runs(const struct vassal *v)
+{
+    return v->proc.pid > 0;
+}
+
+/* The vassal whose process has this pid, or NULL. */
+struct vassal *vassal_of_pid(const struct vassal_realm *realm, pid_t pid);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* The processes that an instance's master forks: a zygote, which loads the application and then
+ * waits for orders to fork, and a worker that loads for itself (lazy-apps).
+ *
+ * A worker that the zygote forks becomes the master's child (a sub-reaper), so that the zygote has
+ * nobody to wait for, and dies with the master. */
+#include "instance/child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "instance/load.h"
+#include "ipc/family.h"
+#include "ipc/message.h"
+#include "worker/worker.h"
+
+#define EXIT_NO_APP 22 /* uWSGI's code: no application could be loaded */
+
+static _noreturn_ void end(int code)
+{
+    _exit(code);
+}
+
+/* Everything that is the master's and not ours is closed; then signals as a program expects them.
+ */
+static void leave_master(const struct child_start *start, const char *role)
+{
+    int keep[LISTEN_MAX_SOCKETS + 1];
+    size_t n_keep = 0;
+
+    keep[n_keep++] = start->channel_fd;
+    for (size_t i = 0; i < start->listeners->n_items; i++)
+        keep[n_keep++] = start->listeners->items[i]->fd;
+    int r = fd_close_all_except(keep, n_keep);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot close the master's descriptors");
+        end(EXIT_FAILURE);
+    }
+    log_set_subject("%s%s%s", start->name, *start->name ? " " : "", role);
+    proc_reset_signals();
+    proc_catch_sigpipe();
+}
+
+static void die_with_master(const struct child_start *start)
+{
+    if (proc_die_with_parent(start->master) < 0)
+        end(EXIT_FAILURE); /* the master is gone already */
+}
+
+/* Says why to the master, who says it to the operator. */
+static _noreturn_ void give_up(int channel_fd, enum family_type type, const struct errmsg *err)
+{
+    (void)message_send_text(channel_fd, (uint16_t)type, 0, err->text);
+    end(EXIT_NO_APP);
+}
+
+static _noreturn_ void serve(const struct child_start *start, const struct apps *apps, int id,
+                             int channel_fd)
+{
+    struct worker_listener listeners[LISTEN_MAX_SOCKETS];
+    size_t n = start->listeners->n_items;
+
+    for (size_t i = 0; i < n; i++)
+        listeners[i] = (struct worker_listener){
+            .fd = start->listeners->items[i]->fd,
+            .name = start->listeners->items[i]->text,
+        };
+    const struct worker_start ws = {
+        .id = id,
+        .n_workers = start->registry->instance.processes,
+        .name = start->name,
+        .master = start->master,
+        .channel_fd = channel_fd,
+        .listeners = listeners,
+        .n_listeners = n,
+        .conf = &start->registry->worker,
+        .apps = apps,
+    };
+    end(worker_run(&ws));
+}
+
+_noreturn_ void lazy_worker_main(const struct child_start *start)
+{
+    struct apps apps = {0};
+    struct errmsg err = {""};
+    char role[32];
+
+    (void)snprintf(role, sizeof(role), "worker %d", start->worker_id);
+    leave_master(start, role);
+    die_with_master(start);
+    if (load_applications(start, &apps, &err) < 0)
+        give_up(start->channel_fd, FAMILY_WORKER_FAILED, &err);
+    serve(start, &apps, start->worker_id, start->channel_fd);
+}
+
+/* A worker that the zygote has just forked; it is the master's child now. */
+static _noreturn_ void forked_worker(const struct child_start *start, const struct apps *apps,
+                                     int id, int channel_fd)
+{
+    const struct message hello = {.type = FAMILY_HELLO};
+
+    (void)close(start->channel_fd);
+    die_with_master(start);
+    if (message_send(channel_fd, &hello) < 0)
+        end(EXIT_FAILURE); /* the master closed the channel: it wants us no more */
+    log_set_subject("%s%sworker %d", start->name, *start->name ? " " : "", id);
+    apps_after_fork_child(apps);
+    serve(start, apps, id, channel_fd);
+}
+
+/* Forks worker @id. Returns in the zygote only: 0 or a negative errno. */
+static int fork_worker(const struct child_start *start, const struct apps *apps, int id,
+                       int channel_fd)
+{
+    apps_before_fork(apps);
+    int r = proc_fork_orphan();
+    if (r == 0)
+        forked_worker(start, apps, id, channel_fd);
+    apps_after_fork_parent(apps);
+    return r < 0 ? r : 0;
+}
+
+static void obey(const struct child_start *start, const struct apps *apps, struct message *m)
+{
+    if (m->type == FAMILY_FORK && m->n_fds == 1) {
+        int r = fork_worker(start, apps, (int)m->value, m->fds[0]);
+        if (r < 0)
+            (void)message_send_text(start->channel_fd, FAMILY_FORK_FAILED, m->value, strerror(-r));
+    }
+    message_close_fds(m);
+}
+
+_noreturn_ void zygote_main(const struct child_start *start)
+{
+    struct apps apps = {0};
+    struct errmsg err = {""};
+    struct message_buffer buf;
+    struct message m;
+
+    leave_master(start, "zygote");
+    die_with_master(start);
+    if (load_applications(start, &apps, &err) < 0)
+        give_up(start->channel_fd, FAMILY_LOAD_FAILED, &err);
+    if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)
+        end(EXIT_FAILURE);
+
+    for (;;) {
+        struct pollfd p = {.fd = start->channel_fd, .events = POLLIN};
+        apps_wait_begin(&apps);
+        (void)poll(&p, 1, -1); /* EINTR: look again */
+        apps_wait_end(&apps);
+        int r = message_receive(start->channel_fd, &buf, &m);
+        if (r > 0)
+            obey(start, &apps, &m);
+        else if (r != -EAGAIN)
+            end(EXIT_SUCCESS); /* the master closed the channel */
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "instance/listen.h"
+#include "instance/registry.h"
+
+/* What crosses the fork from the master to a zygote or a worker: this structure and nothing else.
+ */
+struct child_start {
+    const struct registry *registry;
+    const struct listeners *listeners;
+    const char *name; /* of the instance */
+    uint32_t generation;
+    pid_t master;
+    int channel_fd; /* the child's end */
+    int worker_id;  /* 0: a zygote */
+};
+
+/* The life of a zygote. */
+_noreturn_ void zygote_main(const struct child_start *start);
+
+/* The life of a worker that is forked from the master itself (lazy-apps): loads the application,
+ * then serves. */
+_noreturn_ void lazy_worker_main(const struct child_start *start);

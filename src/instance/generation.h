@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "instance/listen.h"
+#include "instance/registry.h"
+#include "instance/slot.h"
+#include "instance/zygote.h"
+
+/* All workers of one load of the configuration: the zygote that forks them, their slots, and the
+ * sockets that they share with the generations before and after. */
+
+enum generation_state {
+    GENERATION_LOADING,  /* the zygote loads the application */
+    GENERATION_STARTING, /* workers are being forked; not all have been ready yet */
+    GENERATION_SERVING,
+    GENERATION_FAILED,   /* could not start; it is to be thrown away */
+    GENERATION_DRAINING, /* its workers finish */
+    GENERATION_ENDED,    /* no process is left */
+    GENERATION_STATE_COUNT,
+};
+
+struct generation;
+
+/* What the master wants to hear. Called from within events: it queues, and acts later. */
+struct generation_owner {
+    void (*on_change)(struct generation *g); /* the state is another one now */
+    void (*on_loyal)(struct generation *g);
+    void (*on_reload_request)(struct generation *g, int worker);
+};
+
+struct generation {
+    uint32_t number;
+    enum generation_state state;
+    struct loop *loop;
+    const struct generation_owner *owner;
+    void *owner_data;
+    struct list link; /* in the master's list */
+
+    struct registry *registry;  /* its own */
+    struct listeners listeners; /* its share */
+    const char *name;           /* of the instance */
+    pid_t master;
+
+    struct zygote zygote;
+    struct slot *slots;
+    size_t n_slots;
+    size_t n_ready;
+
+    char cause[1024]; /* why it failed, as the process that failed said it */
+};
+
+/* Makes a generation of @registry, which it takes over, and takes its share of @listeners. */
+int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
+                   uint32_t number, const struct generation_owner *owner, void *owner_data,
+                   struct generation **ret) _must_check_;
+
+/* Kills what is left of it. */
+struct generation *generation_free(struct generation *g);
+
+const char *generation_state_name(enum generation_state state);
+
+/* Begins: with the zygote, or with lazy-apps with the workers. */
+void generation_start(struct generation *g);
+
+/* Tells all workers to finish; those that are not ready end at once. Gives up the sockets. */
+void generation_drain(struct generation *g, enum family_drain how);
+
+/* Ends all its processes now. */
+void generation_stop(struct generation *g);
+
+/* For slots and the zygote */
+
+struct loop *generation_loop(const struct generation *g);
+uint32_t generation_number(const struct generation *g);
+uint64_t generation_start_timeout_us(const struct generation *g);
+uint64_t generation_mercy_us(const struct generation *g);
+
+/* Has worker @id forked; @fd is its end of the channel. Sets *@ret if the process is known at once
+ * (lazy-apps). Returns 0 or a negative errno. */
+int generation_fork(struct generation *g, int id, int fd, struct proc *ret) _must_check_;
+
+/* A sentence for the operator on why a start fails; the first one stays. */
+void generation_set_cause(struct generation *g, const char *text);
+
+/* What worker @id says before it ends because it cannot start. */
+void generation_on_worker_complaint(struct generation *g, int id, const char *text);
+
+void generation_on_worker_ready(struct generation *g);
+
+/* Returns false if the generation is given up: it has never served, and so never will. */
+bool generation_on_worker_failed(struct generation *g, int id, const char *reason);
+void generation_on_worker_ended(struct generation *g);
+void generation_on_loyal(struct generation *g);
+void generation_on_reload_request(struct generation *g, int worker);
+
+void generation_on_loaded(struct generation *g);
+void generation_on_fork_failed(struct generation *g, int id, const char *reason);
+
+/* The zygote has not forked although it was asked to: it is killed, and replaced when it ends. */
+void generation_on_fork_timeout(struct generation *g);
+void generation_on_zygote_ended(struct generation *g, const char *reason);
+
+/* True if @pid is a process of this generation that is waited for. */
+bool generation_has_pid(const struct generation *g, pid_t pid);

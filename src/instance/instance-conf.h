@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "liege/option.h"
+
+/* Options of an instance: its sockets, its identity, its processes. */
+struct instance_conf {
+    struct liege_list http_sockets;
+    uint64_t backlog;
+    uint64_t chmod_socket;
+    char *chown_socket;
+    bool vacuum;
+
+    char *uid, *gid;
+    char *chdir;
+
+    uint64_t processes;
+    bool lazy_apps;
+    uint64_t reload_mercy_us; /* how long a graceful end may take */
+    uint64_t start_timeout_us;
+};
+
+extern const struct liege_option instance_options[];
+extern const size_t instance_n_options;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "base/errmsg.h"
+#include "ipc/bytes.h"
+#include "ipc/status.h"
+#include "loop/loop.h"
+
+/* A vassal's side of its Emperor: the pipe with its bytes and the status channel. */
+struct link {
+    struct loop *loop;
+    struct loop_io pipe; /* fd -1: no Emperor */
+    int status_fd;       /* -1: the Emperor has no such channel */
+    void (*on_byte)(enum emperor_byte byte, void *data);
+    void (*on_lost)(void *data);
+    void *data;
+};
+
+/* Finds the descriptors by the environment (ipc/fdmap.h). Without the variables there is no Emperor
+ * and all calls do nothing. -EBADF with @err if a variable names something else than a socket. */
+int link_open(struct link *l, const char *const *environ, struct errmsg *err) _must_check_;
+
+/* Calls back from @loop from now on. */
+int link_listen(struct link *l, struct loop *loop, void (*on_byte)(enum emperor_byte, void *),
+                void (*on_lost)(void *), void *data) _must_check_;
+void link_close(struct link *l);
+
+static inline bool link_exists(const struct link *l)
+{
+    return l->pipe.fd >= 0;
+}
+
+void link_send(struct link *l, enum vassal_byte byte);
+void link_status(struct link *l, enum status_type type, uint32_t value, const char *text);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening, sharing and closing listening sockets. Their order is the configuration's. */
+#include "instance/listen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/cred.h"
+
+/* However they are written: ":80" and "0.0.0.0:80" are the same address. */
+static bool same_addr(const struct addr *a, const struct addr *b)
+{
+    return a->fd == b->fd && a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+static struct listener *find(const struct listeners *l, const struct addr *addr)
+{
+    for (size_t i = 0; l && i < l->n_items; i++)
+        if (same_addr(&l->items[i]->addr, addr))
+            return l->items[i];
+    return NULL;
+}
+
+static struct listener *listener_unref(struct listener *l)
+{
+    const char *path = NULL;
+
+    if (!l || --l->n_refs > 0)
+        return NULL;
+    if (l->vacuum && addr_path(&l->addr, &path))
+        sock_unlink(path, &l->file);
+    closep(&l->fd);
+    free(l->text);
+    free(l);
+    return NULL;
+}
+
+static int make_options(const struct instance_conf *conf, struct sock_options *ret,
+                        struct errmsg *err)
+{
+    *ret = (struct sock_options){
+        .backlog = (int)conf->backlog,
+        .mode = (mode_t)conf->chmod_socket,
+        .uid = (uid_t)-1,
+        .gid = (gid_t)-1,
+    };
+    if (!conf->chown_socket)
+        return 0;
+    int r = cred_parse_owner(conf->chown_socket, &ret->uid, &ret->gid, err);
+    return r < 0 ? errmsg_prefix(err, r, "chown-socket") : 0;
+}
+
+static bool differs(const struct stat *st, const struct sock_options *o)
+{
+    return (o->uid != (uid_t)-1 && o->uid != st->st_uid) ||
+           (o->gid != (gid_t)-1 && o->gid != st->st_gid);
+}
+
+/* False if the file of a UNIX socket is gone, or another one has its name. */
+static bool is_in_place(const struct listener *l, struct stat *ret)
+{
+    const char *path = NULL;
+
+    if (!addr_path(&l->addr, &path) || l->file.ino == 0)
+        return true;
+    return lstat(path, ret) == 0 && ret->st_ino == l->file.ino && ret->st_dev == l->file.dev;
+}
+
+/* Gives a kept socket the mode, owner and backlog that the new configuration wants. What is right
+ * already is not touched: it may have been made with privileges that are gone. */
+static int adjust(const struct listener *l, const struct sock_options *o, struct errmsg *err)
+{
+    const char *path = NULL;
+    struct stat st = {0};
+
+    if (listen(l->fd, o->backlog) < 0)
+        return errmsg_set_errno(err, -errno, "cannot listen on %s", l->text);
+    if (!addr_path(&l->addr, &path) || l->file.ino == 0 || !is_in_place(l, &st))
+        return 0;
+    if ((st.st_mode & ALLPERMS) != o->mode && chmod(path, o->mode) < 0)
+        return errmsg_set_errno(err, -errno, "cannot set the mode of %s", path);
+    if (differs(&st, o) && lchown(path, o->uid, o->gid) < 0)
+        return errmsg_set_errno(err, -errno, "cannot set the owner of %s", path);
+    return 0;
+}
+
+static int listener_new(const char *text, const struct addr *addr, const struct sock_options *o,
+                        bool vacuum, struct listener **ret, struct errmsg *err)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+
+    if (!l)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    *l = (struct listener){.n_refs = 1, .text = strdup(text), .addr = *addr, .fd = -EBADF};
+    int r = l->text ? sock_listen(addr, o, &l->file, err) : -ENOMEM;
+    if (r < 0) {
+        listener_unref(l);
+        return r;
+    }
+    l->fd = r;
+    l->vacuum = vacuum;
+    *ret = l;
+    return 0;
+}
+
+static bool needs_privilege(const struct addr *addr, const struct instance_conf *conf)
+{
+    const char *path = NULL;
+
+    return !addr_path(addr, &path) || conf->chown_socket;
+}
+
+static int open_one(struct listeners *l, const char *text, const struct instance_conf *conf,
+                    const struct listeners *old, enum listen_phase phase, struct errmsg *err)
+{
+    struct sock_options options;
+    struct addr addr;
+    struct stat st = {0};
+    int r = make_options(conf, &options, err);
+
+    if (r == 0)
+        r = addr_parse(text, &addr, err);
+    if (r != 0 || find(l, &addr))
+        return r;
+    if (l->n_items == COUNT_OF(l->items))
+        return errmsg_set(err, -E2BIG, "%zu sockets are the most that an instance can have",
+                          COUNT_OF(l->items));
+
+    struct listener *item = find(old, &addr);
+    if (item && is_in_place(item, &st)) {
+        item->n_refs++;
+    } else {
+        if (phase == LISTEN_PRIVILEGED && !needs_privilege(&addr, conf))
+            return 0;
+        r = listener_new(text, &addr, &options, conf->vacuum, &item, err);
+        if (r < 0)
+            return r;
+    }
+    l->items[l->n_items++] = item;
+    return 0;
+}
+
+int listeners_open(struct listeners *ret, const struct instance_conf *conf,
+                   const struct listeners *old, enum listen_phase phase, struct errmsg *err)
+{
+    for (size_t i = 0; i < conf->http_sockets.n_items; i++) {
+        int r = open_one(ret, conf->http_sockets.items[i], conf, old, phase, err);
+        if (r < 0)
+            return errmsg_prefix(err, r, "http-socket");
+    }
+    return 0;
+}
+
+int listeners_adjust(const struct listeners *l, const struct instance_conf *conf,
+                     struct errmsg *err)
+{
+    struct sock_options options;
+    int r = make_options(conf, &options, err);
+
+    for (size_t i = 0; i < l->n_items && r == 0; i++) {
+        l->items[i]->vacuum = conf->vacuum;
+        r = adjust(l->items[i], &options, err);
+    }
+    return r;
+}
+
+void listeners_release(struct listeners *l)
+{
+    for (size_t i = 0; i < l->n_items; i++)
+        l->items[i] = listener_unref(l->items[i]);
+    l->n_items = 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/errmsg.h"
+#include "base/sock.h"
+#include "instance/instance-conf.h"
+
+/* The listening sockets of an instance. The master makes them and keeps them: over the death of any
+ * worker and over reloads. A socket that the next configuration names too is the same socket, never
+ * closed, never bound again. */
+
+#define LISTEN_MAX_SOCKETS 32
+
+/* One socket; shared by the generations that use it. */
+struct listener {
+    unsigned n_refs;
+    char *text; /* the address as the configuration writes it */
+    struct addr addr;
+    int fd;
+    struct sock_file file;
+    bool vacuum; /* remove the file at the end */
+};
+
+struct listeners {
+    struct listener *items[LISTEN_MAX_SOCKETS];
+    size_t n_items;
+};
+
+/* Which sockets to make: a master that will drop its privileges makes those first that may need
+ * them, and leaves the others to its later self, who shall own them. */
+enum listen_phase {
+    LISTEN_PRIVILEGED, /* TCP, and UNIX sockets that shall belong to somebody else (chown-socket) */
+    LISTEN_ALL,
+};
+
+/* Makes the sockets of @conf that @ret does not have yet; takes those of @old (may be NULL) that
+ * have the same address. Returns 0, or a negative errno with @err; @ret is to be released either
+ * way. */
+int listeners_open(struct listeners *ret, const struct instance_conf *conf,
+                   const struct listeners *old, enum listen_phase phase,
+                   struct errmsg *err) _must_check_;
+
+/* Gives the sockets, which may be those of an earlier configuration, the mode, owner and backlog
+ * that @conf says. To be called when its generation takes over, not before. Returns 0, or a
+ * negative errno with @err. */
+int listeners_adjust(const struct listeners *l, const struct instance_conf *conf,
+                     struct errmsg *err) _must_check_;
+
+/* Gives up this generation's share; a socket that nobody shares any more is closed, and with vacuum
+ * its file removed. */
+void listeners_release(struct listeners *l);

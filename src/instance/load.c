@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The passage from a process of ours to one that runs foreign code: what the configuration says
+ * about its surroundings is done here, after the fork, so that the master stays as it was. */
+#include "instance/load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "worker/worker.h"
+
+static int apply_environment(const struct conf *c, struct errmsg *err)
+{
+    for (size_t i = 0; i < c->unenv.n_items; i++)
+        (void)unsetenv(c->unenv.items[i]); /* EINVAL: no such name can be set */
+    for (size_t i = 0; i < c->env.n_items; i++)
+        if (putenv(c->env.items[i]) != 0) /* the registry outlives the process's use of it */
+            return errmsg_set_errno(err, -errno, "env = %s", c->env.items[i]);
+    return 0;
+}
+
+/* The settings as plugins see them; lives as long as the process. */
+static int make_settings(const struct conf *c, struct liege_host *host)
+{
+    struct liege_setting *settings = calloc(c->n_settings + 1, sizeof(*settings));
+
+    if (!settings)
+        return -ENOMEM;
+    for (size_t i = 0; i < c->n_settings; i++)
+        settings[i] = (struct liege_setting){
+            .key = c->settings[i].key,
+            .value = c->settings[i].value,
+        };
+    host->settings = settings;
+    host->n_settings = c->n_settings;
+    return 0;
+}
+
+static void host_log(enum liege_log_level level, const char *text, size_t len)
+{
+    log_text((int)level, text, len);
+}
+
+int load_applications(const struct child_start *start, struct apps *ret, struct errmsg *err)
+{
+    static struct liege_host host; /* plugins keep the pointer: one for the process */
+    const struct registry *r = start->registry;
+
+    host = (struct liege_host){
+        .size = sizeof(host),
+        .version = LIEGE_VERSION,
+        .name = start->name,
+        .multiprocess = r->instance.processes > 1,
+        .n_workers = r->instance.processes,
+        .respond = &worker_respond,
+        .body = &worker_body,
+        .log = host_log,
+        .worker_id = worker_id,
+        .master_pid = worker_master_pid,
+        .reload = worker_request_reload,
+    };
+    int e = make_settings(&r->conf, &host);
+    if (e < 0)
+        return errmsg_set(err, e, "out of memory");
+    e = apply_environment(&r->conf, err);
+    if (e < 0)
+        return e;
+    if (r->instance.chdir && chdir(r->instance.chdir) < 0)
+        return errmsg_set_errno(err, -errno, "chdir: %s", r->instance.chdir);
+
+    const struct apps_input in = {
+        .conf = &r->app,
+        .plugin_confs = (const void *const *)r->plugin_confs,
+        .plugin_wanted = r->plugin_wanted,
+        .host = &host,
+    };
+    return apps_load(ret, &in, err);
+}

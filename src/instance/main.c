@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* liege-instance: everything that serves. Reads the configuration and runs a master, or answers one
+ * of the questions --check, --show-config, --help and --version and ends. Started by an Emperor, by
+ * `liege`, or by hand. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "conf/doc.h"
+#include "instance/master.h"
+
+extern char **environ;
+
+static const char *const no_strings[] = {NULL};
+
+static void warn(const char *text)
+{
+    log_warning("%s", text);
+}
+
+/* The strings as a list of their own, which the process's title and environment cannot change. */
+static int copy_strings(char **strings, struct liege_list *ret)
+{
+    for (; *strings; strings++)
+        if (strv_append(ret, *strings) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
+static int print_buf(int r, struct buf *b)
+{
+    if (r == 0 && fwrite(buf_at(b), 1, buf_len(b), stdout) != buf_len(b))
+        r = -EIO;
+    if (r == 0 && fflush(stdout) != 0)
+        r = -errno;
+    if (r < 0)
+        (void)log_errno(LOG_ERR, r, "cannot write the answer");
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int print_help(const struct registry *r)
+{
+    struct conf_table all[INSTANCE_MAX_TABLES + 1] = {conf_meta_table};
+    _cleanup_(buf_done) struct buf out = {0};
+
+    memcpy(all + 1, r->tables, r->n_tables * sizeof(*all));
+    return print_buf(doc_help(all, r->n_tables + 1, &out), &out);
+}
+
+static int answer(const struct registry *r)
+{
+    _cleanup_(buf_done) struct buf out = {0};
+
+    switch (r->conf.action) {
+    case CONF_HELP:
+        return print_help(r);
+    case CONF_VERSION:
+        return print_buf(buf_printf(&out, "liege %s\n", LIEGE_VERSION), &out);
+    case CONF_SHOW_CONFIG:
+        return print_buf(conf_show(&r->conf, &out), &out);
+    default:
+        return print_buf(buf_printf(&out, "%s: the configuration is valid\n",
+                                    *r->conf.name ? r->conf.name : "command line"),
+                         &out);
+    }
+}
+
+static int run(const char *const *args, const char *const *env)
+{
+    const pid_t parent = getppid();
+    struct registry *registry = NULL;
+    struct link link;
+    struct errmsg err = {""};
+
+    int r = link_open(&link, env, &err);
+    if (r == 0)
+        r = registry_load(args, env, warn, &registry, &err);
+    if (r != 0) {
+        log_error("%s", err.text);
+        link_status(&link, STATUS_FAILED, 0, err.text);
+        (void)registry_free(registry);
+        return EXIT_FAILURE;
+    }
+    if (registry->conf.action != CONF_RUN) {
+        int code = answer(registry);
+        (void)registry_free(registry);
+        return code;
+    }
+    if (*registry->conf.name)
+        log_set_subject("%s", registry->conf.name);
+    const struct master_start start = {
+        .argv = args,
+        .environ = env,
+        .registry = registry,
+        .link = link,
+        .emperor = link_exists(&link) ? parent : 0,
+        .warn = warn,
+    };
+    return master_run(&start);
+}
+
+int main(int argc, char *argv[])
+{
+    _cleanup_(strv_done) struct liege_list args = {0}, env = {0};
+
+    (void)argc;
+    log_set_subject("liege");
+    int r = fd_open_standard();
+    if (r == 0)
+        r = copy_strings(argv, &args);
+    if (r == 0)
+        r = copy_strings(environ, &env);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot start");
+        return EXIT_FAILURE;
+    }
+    return run((const char *const *)args.items,
+               env.items ? (const char *const *)env.items : no_strings);
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/* The master's decisions: which generation serves, when to start the next, when to end.
+ * Generations, signals and the Emperor only report; what they ask for is noted, and done by one
+ * task at the end of the round (step), so that nothing is freed under the feet of whoever reported
+ * it.
+ *
+ * A reload never endangers what serves: the configuration is read again, sockets that stay are
+ * shared, a new generation is loaded beside the old one, and only when all its workers are ready is
+ * the old one told to finish. Whatever fails on the way is logged, told to the Emperor, and
+ * forgotten. */
+#include "instance/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/cred.h"
+#include "base/log.h"
+#include "instance/generation.h"
+
+enum stop {
+    STOP_NO,
+    STOP_GRACEFULLY,
+    STOP_NOW,
+};
+
+struct master {
+    struct master_start start;
+    struct link link;
+    struct loop *loop;
+    struct loop_task step;
+    struct loop_task reap; /* strangers that have ended */
+
+    struct generation *current; /* serves, or is the first and starts */
+    struct generation *next;    /* is being started to take over */
+    struct list draining;       /* those that finish */
+    uint32_t n_generations;
+
+    bool has_served;
+    bool loyal;
+    bool reload_wanted;
+    enum stop stop_wanted, stopping;
+    int exit_code;
+};
+
+static void step_later(struct master *m)
+{
+    loop_task_queue(m->loop, &m->step);
+}
+
+/* What generations report */
+
+static void on_change(struct generation *g)
+{
+    step_later(g->owner_data);
+}
+
+static void on_loyal(struct generation *g)
+{
+    struct master *m = g->owner_data;
+
+    if (!m->loyal)
+        link_send(&m->link, VASSAL_BYTE_LOYAL);
+    m->loyal = true;
+}
+
+static void on_reload_request(struct generation *g, int worker)
+{
+    struct master *m = g->owner_data;
+
+    log_info("reload: the application asked for it in worker %d", worker);
+    m->reload_wanted = true;
+    step_later(m);
+}
+
+static const struct generation_owner owner = {
+    .on_change = on_change,
+    .on_loyal = on_loyal,
+    .on_reload_request = on_reload_request,
+};
+
+/* Makes a generation from @registry, which is taken over also when it fails, and starts it. */
+static int start_generation(struct master *m, struct registry *registry, struct listeners *share,
+                            struct generation **ret)
+{
+    int r = generation_new(m->loop, registry, share, ++m->n_generations, &owner, m, ret);
+
+    if (r < 0) {
+        listeners_release(share);
+        registry_free(registry);
+        return r;
+    }
+    link_status(&m->link, STATUS_STATE, m->n_generations, "loading the application");
+    generation_start(*ret);
+    return 0;
+}
+
+/* Reload */
+
+static void keep_old(struct master *m, const char *why)
+{
+    log_error("reload failed, the old generation goes on serving: %s", why);
+    link_status(&m->link, STATUS_KEPT, m->current->number, why);
+}
+
+static void report_files(struct master *m, const struct registry *r)
+{
+    for (size_t i = 0; i < r->conf.files.n_items; i++)
+        link_status(&m->link, STATUS_FILE, 0, r->conf.files.items[i]);
+}
+
+/* The next generation will not take over. Workers of it may serve already: they finish. */
+static void abandon_next(struct master *m)
+{
+    struct generation *g = m->next;
+
+    if (!g)
+        return;
+    m->next = NULL;
+    list_append(&m->draining, &g->link);
+    generation_drain(g, FAMILY_DRAIN_SUCCEEDED);
+}
+
+/* Reads the configuration as it is now and starts a generation of it. */
+static void begin_reload(struct master *m)
+{
+    struct registry *registry = NULL;
+    struct listeners share = {0};
+    struct errmsg err = {""};
+
+    abandon_next(m); /* it came too late */
+    log_info("reload: generation %u is being started", m->n_generations + 1);
+    int r = registry_load(m->start.argv, m->start.environ, m->start.warn, &registry, &err);
+    if (r == 0)
+        r = registry_check_reload(m->current->registry, registry, &err);
+    if (r == 0)
+        r = listeners_open(&share, &registry->instance, &m->current->listeners, LISTEN_ALL, &err);
+    if (r < 0) {
+        listeners_release(&share);
+        registry_free(registry);
+        keep_old(m, err.text);
+        return;
+    }
+    report_files(m, registry);
+    r = start_generation(m, registry, &share, &m->next);
+    if (r < 0)
+        keep_old(m, strerror(-r));
+}
+
+/* The next generation serves: the one before finishes. */
+static void take_over(struct master *m)
+{
+    struct generation *old = m->current;
+    struct errmsg err = {""};
+
+    m->current = m->next;
+    m->next = NULL;
+    list_append(&m->draining, &old->link);
+    generation_drain(old, FAMILY_DRAIN_SUCCEEDED);
+    if (listeners_adjust(&m->current->listeners, &m->current->registry->instance, &err) < 0)
+        log_warning("reload: %s", err.text);
+}
+
+static void announce(struct master *m)
+{
+    const struct generation *g = m->current;
+
+    log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
+             g->n_slots == 1 ? "" : "s");
+    link_status(&m->link, STATUS_READY, g->number, "");
+    link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
+    link_send(&m->link, VASSAL_BYTE_READY);
+    link_send(&m->link, VASSAL_BYTE_ACCEPTING);
+    m->has_served = true;
+}
+
+/* End */
+
+static void leave(struct master *m, int code)
+{
+    m->exit_code = code;
+    loop_stop(m->loop, 0);
+}
+
+static void give_up(struct master *m)
+{
+    const char *why = m->current->cause;
+
+    log_error("cannot start: %s", why);
+    link_status(&m->link, STATUS_FAILED, m->current->number, why);
+    leave(m, MASTER_EXIT_NO_APP);
+}
+
+static void begin_stop(struct master *m)
+{
+    if (m->stopping == STOP_NO)
+        log_info("%s", m->stop_wanted == STOP_NOW ? "stops" : "stops gracefully");
+    m->stopping = m->stop_wanted;
+    abandon_next(m);
+    if (m->stopping == STOP_NOW) {
+        generation_stop(m->current);
+        LIST_FOREACH (item, &m->draining)
+            generation_stop(container_of(item, struct generation, link));
+    } else {
+        generation_drain(m->current, FAMILY_DRAIN_LAST);
+        LIST_FOREACH (item, &m->draining)
+            generation_drain(container_of(item, struct generation, link), FAMILY_DRAIN_LAST);
+    }
+}
+
+static void free_ended(struct master *m)
+{
+    LIST_FOREACH (item, &m->draining) {
+        struct generation *g = container_of(item, struct generation, link);
+        if (g->state == GENERATION_ENDED) {
+            log_info("generation %u has ended", g->number);
+            list_remove(item);
+            generation_free(g);
+        }
+    }
+}
+
+/* Looks at what has been reported and does what follows from it. */
+static void on_step(struct loop_task *t)
+{
+    struct master *m = container_of(t, struct master, step);
+
+    free_ended(m);
+    if (m->stop_wanted > m->stopping)
+        begin_stop(m);
+    if (m->stopping != STOP_NO) {
+        if (m->current->state == GENERATION_ENDED && list_empty(&m->draining))
+            leave(m, EXIT_SUCCESS);
+        return;
+    }
+    if (m->next && m->next->state == GENERATION_SERVING) {
+        take_over(m);
+        announce(m);
+    } else if (m->next && m->next->state == GENERATION_FAILED) {
+        keep_old(m, m->next->cause);
+        abandon_next(m);
+    }
+    if (!m->has_served && m->current->state == GENERATION_SERVING) {
+        announce(m);
+    } else if (m->current->state == GENERATION_FAILED) {
+        give_up(m);
+        return;
+    }
+    /* The first generation has nothing to fall back on: a reload waits until it serves. */
+    if (m->reload_wanted && m->has_served) {
+        m->reload_wanted = false;
+        begin_reload(m);
+    }
+}
+
+/* Orders */
+
+static void want_stop(struct master *m, enum stop how)
+{
+    m->stop_wanted = MAX(m->stop_wanted, how);
+    step_later(m);
+}
+
+static bool is_ours(pid_t pid, void *data)
+{
+    const struct master *m = data;
+
+    if (generation_has_pid(m->current, pid) || (m->next && generation_has_pid(m->next, pid)))
+        return true;
+    LIST_FOREACH (item, &m->draining)
+        if (generation_has_pid(container_of(item, struct generation, link), pid))
+            return true;
+    return false;
+}
+
+/* Ours are seen by their pidfds; while one of them stands in the way of strangers, the next round
+ * looks again. */
+static void on_reap(struct loop_task *t)
+{
+    struct master *m = container_of(t, struct master, reap);
+
+    if (loop_reap_strangers(is_ours, m))
+        loop_task_queue(m->loop, t);
+}
+
+static void on_signal(int sig, void *data)
+{
+    struct master *m = data;
+
+    switch (sig) {
+    case SIGHUP:
+        m->reload_wanted = true;
+        step_later(m);
+        break;
+    case SIGQUIT:
+        want_stop(m, STOP_GRACEFULLY);
+        break;
+    case SIGINT:
+    case SIGTERM:
+        want_stop(m, STOP_NOW);
+        break;
+    case SIGCHLD:
+        loop_task_queue(m->loop, &m->reap);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_emperor_byte(enum emperor_byte byte, void *data)
+{
+    struct master *m = data;
+
+    switch (byte) {
+    case EMPEROR_BYTE_STOP:
+        want_stop(m, STOP_NOW);
+        break;
+    case EMPEROR_BYTE_STOP_GRACEFULLY:
+        want_stop(m, STOP_GRACEFULLY);
+        break;
+    case EMPEROR_BYTE_RELOAD:
+        m->reload_wanted = true;
+        step_later(m);
+        break;
+    default:
+        log_warning("the Emperor says %d, which means nothing", (int)byte);
+    }
+}
+
+static void on_emperor_lost(void *data)
+{
+    log_warning("the Emperor is gone");
+    want_stop(data, STOP_NOW);
+}
+
+/* Set-up */
+
+/* Sockets that need privileges, then the privileges go, then the other sockets. */
+static int open_sockets(const struct master_start *start, struct listeners *ret, struct errmsg *err)
+{
+    const struct instance_conf *conf = &start->registry->instance;
+    struct listeners first = {0};
+    struct cred cred = {0};
+
+    int r = cred_parse(conf->uid, conf->gid, &cred, err);
+    if (r == 0)
+        r = listeners_open(&first, conf, NULL, LISTEN_PRIVILEGED, err);
+    if (r == 0)
+        r = cred_drop(&cred, err);
+    /* The kernel forgets this wish when credentials change: it comes after them. */
+    if (r == 0 && start->emperor != 0 && proc_die_with_parent(start->emperor) < 0)
+        r = errmsg_set(err, -ESRCH, "the Emperor is gone");
+    if (r == 0)
+        r = listeners_open(ret, conf, &first, LISTEN_ALL, err);
+    listeners_release(&first);
+    return r;
+}
+
+static int watch(struct master *m)
+{
+    static const int signals[] = {SIGHUP, SIGQUIT, SIGINT, SIGTERM, SIGCHLD};
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < COUNT_OF(signals); i++)
+        (void)sigaddset(&set, signals[i]);
+    proc_catch_sigpipe();
+    int r = loop_new(&m->loop);
+    if (r == 0)
+        r = loop_set_signals(m->loop, &set, on_signal, m);
+    if (r == 0)
+        r = link_listen(&m->link, m->loop, on_emperor_byte, on_emperor_lost, m);
+    if (r == 0)
+        r = proc_become_subreaper();
+    return r;
+}
+
+static int set_up(struct master *m, struct errmsg *err)
+{
+    struct registry *registry = m->start.registry;
+    struct listeners share = {0};
+
+    report_files(m, registry);
+    int r = open_sockets(&m->start, &share, err);
+    if (r == 0) {
+        r = watch(m);
+        if (r < 0)
+            (void)errmsg_set_errno(err, r, "cannot set up the loop");
+    }
+    if (r < 0) {
+        listeners_release(&share);
+        registry_free(registry);
+        return r;
+    }
+    if (share.n_items == 0)
+        log_warning("no socket is configured: set http-socket");
+    r = start_generation(m, registry, &share, &m->current);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot start") : 0;
+}
+
+static void tear_down(struct master *m)
+{
+    m->next = generation_free(m->next);
+    m->current = generation_free(m->current);
+    LIST_FOREACH (item, &m->draining)
+        (void)generation_free(container_of(item, struct generation, link));
+    link_close(&m->link);
+    m->loop = loop_free(m->loop);
+}
+
+int master_run(const struct master_start *start)
+{
+    struct master m = {.start = *start, .link = start->link, .exit_code = EXIT_FAILURE};
+    struct errmsg err = {""};
+
+    list_init(&m.draining);
+    loop_task_init(&m.step, on_step);
+    loop_task_init(&m.reap, on_reap);
+    if (set_up(&m, &err) < 0) {
+        log_error("cannot start: %s", err.text);
+        link_status(&m.link, STATUS_FAILED, 0, err.text);
+    } else {
+        int r = loop_run(m.loop);
+        if (r < 0)
+            (void)log_errno(LOG_ERR, r, "the loop failed");
+    }
+    tear_down(&m);
+    return m.exit_code;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The master: the arbiter of an instance. It owns the sockets, starts and ends generations of
+ * workers, and obeys signals and its Emperor. It never touches a client and runs no interpreter. */
+
+#include "instance/link.h"
+#include "instance/registry.h"
+
+struct master_start {
+    const char *const *argv; /* to read the configuration again */
+    const char *const *environ;
+    struct registry *registry; /* taken over */
+    struct link link;          /* taken over */
+    pid_t emperor;             /* who must be our parent; 0: nobody */
+    conf_warn_fn *warn;
+};
+
+/* Runs the instance to its end. Returns the process's exit code: 0 after an ordered end, 1 for a
+ * failed set-up, MASTER_EXIT_NO_APP when the application could not be loaded. */
+int master_run(const struct master_start *start);
+
+#define MASTER_EXIT_NO_APP 22 /* uWSGI's code */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Gathers the options tables of everything that makes an instance: its own, the workers', the
+ * applications' and the plugins'. A reload makes a second registry beside the first; which one
+ * stays is decided when the new generation serves. */
+#include "instance/registry.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/language.h"
+#include "base/cleanup.h"
+
+size_t instance_tables(struct conf_table *tables, size_t max)
+{
+    const struct conf_table own[] = {
+        {"Instance", instance_options, instance_n_options, NULL},
+        {"Workers", worker_options, worker_n_options, NULL},
+        {"Applications", app_options, app_n_options, NULL},
+    };
+    size_t n = 0;
+
+    assert(max >= COUNT_OF(own) + n_languages);
+    for (; n < COUNT_OF(own); n++)
+        tables[n] = own[n];
+    for (size_t i = 0; i < n_languages; i++) {
+        const struct liege_plugin_info *info = languages[i].info;
+        tables[n++] = (struct conf_table){languages[i].title, info->options, info->n_options, NULL};
+    }
+    return n;
+}
+
+size_t instance_suffixes(struct conf_suffix *suffixes, size_t max)
+{
+    assert(max >= n_languages);
+    for (size_t i = 0; i < n_languages; i++)
+        suffixes[i] = (struct conf_suffix){
+            .suffixes = languages[i].info->suffixes,
+            .key = languages[i].file_option,
+        };
+    return n_languages;
+}
+
+static int set_objects(struct registry *r)
+{
+    void *const own[] = {&r->instance, &r->worker, &r->app};
+    size_t n = 0;
+
+    r->n_tables = instance_tables(r->tables, COUNT_OF(r->tables));
+    for (; n < COUNT_OF(own); n++)
+        r->tables[n].object = own[n];
+    for (size_t i = 0; i < n_languages; i++) {
+        r->plugin_confs[i] = calloc(1, languages[i].info->conf_size);
+        if (!r->plugin_confs[i])
+            return -ENOMEM;
+        r->tables[n++].object = r->plugin_confs[i];
+    }
+    return 0;
+}
+
+/* Finds out whose applications the settings name. */
+static void find_wanted_plugins(struct registry *r)
+{
+    const struct conf_table *table = NULL;
+
+    for (size_t i = 0; i < r->conf.n_settings; i++) {
+        const struct liege_option *o =
+            conf_find_option(r->tables, r->n_tables, r->conf.settings[i].key, &table);
+        if (!o || !(o->flags & LIEGE_OPTION_APP))
+            continue;
+        for (size_t p = 0; p < n_languages; p++)
+            if (table->object == r->plugin_confs[p])
+                r->plugin_wanted[p] = true;
+    }
+}
+
+int registry_load(const char *const *argv, const char *const *environ, conf_warn_fn *warn,
+                  struct registry **ret, struct errmsg *err)
+{
+    struct registry *r = calloc(1, sizeof(*r));
+
+    *ret = r;
+    if (!r || set_objects(r) < 0)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+
+    struct conf_suffix suffixes[INSTANCE_MAX_PLUGINS];
+    size_t n_suffixes = instance_suffixes(suffixes, COUNT_OF(suffixes));
+    const struct conf_input in = {
+        .argv = argv,
+        .environ = environ,
+        .tables = r->tables,
+        .n_tables = r->n_tables,
+        .suffixes = suffixes,
+        .n_suffixes = n_suffixes,
+        .version = LIEGE_VERSION,
+    };
+    int e = conf_load(&in, &r->conf, err);
+    if (e < 0 || r->conf.action == CONF_HELP || r->conf.action == CONF_VERSION)
+        return e;
+    e = conf_apply(&r->conf, r->tables, r->n_tables, warn, err);
+    if (e == 0)
+        find_wanted_plugins(r);
+    return e;
+}
+
+struct registry *registry_free(struct registry *r)
+{
+    if (!r)
+        return NULL;
+    conf_release(r->tables, r->n_tables);
+    for (size_t i = 0; i < COUNT_OF(r->plugin_confs); i++)
+        free(r->plugin_confs[i]);
+    conf_done(&r->conf);
+    free(r);
+    return NULL;
+}
+
+static bool same_string(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+int registry_check_reload(const struct registry *old, const struct registry *new,
+                          struct errmsg *err)
+{
+    for (size_t i = 0; i < instance_n_options; i++) {
+        const struct liege_option *o = &instance_options[i];
+        if (!(o->flags & LIEGE_OPTION_RESTART))
+            continue;
+        assert(o->type == LIEGE_OPTION_STRING);
+        const char *a = *(char *const *)((const char *)&old->instance + o->offset);
+        const char *b = *(char *const *)((const char *)&new->instance + o->offset);
+        if (!same_string(a, b))
+            return errmsg_set(err, -EBUSY,
+                              "%s changed from '%s' to '%s': that needs a stop and a start",
+                              o->name, a ? a : "", b ? b : "");
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+#include "app/app-conf.h"
+#include "conf/conf.h"
+#include "instance/instance-conf.h"
+#include "worker/worker-conf.h"
+
+#define INSTANCE_MAX_PLUGINS 8
+#define INSTANCE_MAX_TABLES  (INSTANCE_MAX_PLUGINS + 8)
+
+/* Every option of an instance with the structures that hold the values: one load of the
+ * configuration. */
+struct registry {
+    struct instance_conf instance;
+    struct worker_conf worker;
+    struct app_conf app;
+    void *plugin_confs[INSTANCE_MAX_PLUGINS]; /* by index of languages */
+    bool plugin_wanted[INSTANCE_MAX_PLUGINS]; /* an option of it names an application */
+
+    struct conf conf;
+    struct conf_table tables[INSTANCE_MAX_TABLES];
+    size_t n_tables;
+};
+
+/* Loads and applies the configuration. Returns 0, or a negative errno with @err; what was loaded is
+ * to be released with registry_free() either way. */
+int registry_load(const char *const *argv, const char *const *environ, conf_warn_fn *warn,
+                  struct registry **ret, struct errmsg *err) _must_check_;
+struct registry *registry_free(struct registry *r);
+
+/* Fills @tables with the rows of all options of instances, without objects. Returns how many. */
+size_t instance_tables(struct conf_table *tables, size_t max);
+
+/* Fills @suffixes: which option a bare file name on the command line means. Returns how many. */
+size_t instance_suffixes(struct conf_suffix *suffixes, size_t max);
+
+/* Compares two loads: -EBUSY with @err naming the first option that a reload cannot change. */
+int registry_check_reload(const struct registry *old, const struct registry *new,
+                          struct errmsg *err) _must_check_;

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* The master's side of the zygote: its birth, its messages, its death. A zygote that dies while its
+ * generation serves is replaced, and no worker suffers: it is needed only to replace them. */
+#include "instance/zygote.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "instance/generation.h"
+#include "ipc/family.h"
+
+/* Between the death of a zygote and the next one; doubled with each in a row, up to 32 s. */
+#define RESTART_US US_PER_SEC
+
+static int on_loaded(struct channel *c, struct message *m)
+{
+    struct zygote *z = container_of(c, struct zygote, channel);
+
+    (void)m;
+    z->loaded = true;
+    z->n_failures = 0;
+    loop_timer_clear(generation_loop(z->generation), &z->timer);
+    generation_on_loaded(z->generation);
+    return 0;
+}
+
+static int on_load_failed(struct channel *c, struct message *m)
+{
+    struct zygote *z = container_of(c, struct zygote, channel);
+
+    generation_set_cause(z->generation, m->data);
+    return 0; /* its end follows */
+}
+
+static int on_fork_failed(struct channel *c, struct message *m)
+{
+    struct zygote *z = container_of(c, struct zygote, channel);
+
+    generation_on_fork_failed(z->generation, (int)m->value, m->data);
+    return 0;
+}
+
+/* clang-format off */
+static const struct channel_rule rules[FAMILY_TYPE_COUNT] = {
+    [FAMILY_LOADED]      = { .handler = on_loaded },
+    [FAMILY_LOAD_FAILED] = { .handler = on_load_failed },
+    [FAMILY_FORK_FAILED] = { .handler = on_fork_failed },
+};
+/* clang-format on */
+
+static void on_channel_closed(struct channel *c, int error)
+{
+    struct zygote *z = container_of(c, struct zygote, channel);
+
+    (void)error;
+    (void)proc_signal(&z->child.proc, SIGKILL); /* of no use any more; its end is seen below */
+}
+
+static void set_restart(struct zygote *z)
+{
+    struct loop *loop = generation_loop(z->generation);
+    uint64_t wait_us = RESTART_US << MIN(z->n_failures, 5U);
+
+    z->n_failures++;
+    loop_timer_set(loop, &z->timer, loop_now_us(loop) + wait_us);
+}
+
+static void on_end(struct loop_child *child, const siginfo_t *end)
+{
+    struct zygote *z = container_of(child, struct zygote, child);
+    char text[96];
+
+    channel_drain(&z->channel); /* its last words say why */
+    channel_close(&z->channel);
+    z->loaded = false;
+    if (!z->wanted) {
+        generation_on_worker_ended(z->generation); /* it may have been the last process */
+        return;
+    }
+    set_restart(z);
+    generation_on_zygote_ended(z->generation, proc_describe_end(end, text, sizeof(text)));
+}
+
+/* Loading took too long, or it is time to start again. */
+static void on_timer(struct loop_timer *t)
+{
+    struct zygote *z = container_of(t, struct zygote, timer);
+
+    if (z->child.proc.pid != 0) {
+        generation_set_cause(z->generation, "loading the application took longer than "
+                                            "start-timeout");
+        (void)proc_signal(&z->child.proc, SIGKILL);
+        return;
+    }
+    int r = zygote_start(z);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot start a zygote");
+        set_restart(z);
+    }
+}
+
+void zygote_init(struct zygote *z, struct generation *g)
+{
+    *z = (struct zygote){.generation = g, .channel.io.fd = -1, .timer.fn = on_timer};
+    loop_child_init(&z->child, on_end);
+}
+
+int zygote_start(struct zygote *z)
+{
+    struct generation *g = z->generation;
+    struct loop *loop = generation_loop(g);
+    int fds[2];
+
+    int r = message_socketpair(fds);
+    if (r < 0)
+        return r;
+    r = proc_fork(&z->child.proc);
+    if (r == 0) {
+        const struct child_start start = {
+            .registry = g->registry,
+            .listeners = &g->listeners,
+            .name = g->name,
+            .generation = g->number,
+            .master = g->master,
+            .channel_fd = fds[1],
+        };
+        zygote_main(&start);
+    }
+    (void)close(fds[1]);
+    if (r < 0) {
+        (void)close(fds[0]);
+        return r;
+    }
+    z->wanted = true;
+    r = channel_open(&z->channel, loop, fds[0], rules, COUNT_OF(rules), on_channel_closed);
+    if (r == 0)
+        r = loop_child_watch(loop, &z->child);
+    if (r < 0) {
+        zygote_done(z);
+        return r;
+    }
+    loop_timer_set(loop, &z->timer, loop_now_us(loop) + generation_start_timeout_us(g));
+    return 0;
+}
+
+int zygote_fork(struct zygote *z, int id, int fd)
+{
+    const struct message m = {
+        .type = FAMILY_FORK,
+        .value = (uint32_t)id,
+        .fds = {fd},
+        .n_fds = 1,
+    };
+
+    if (!z->loaded)
+        return -ESRCH;
+    int r = message_send(z->channel.io.fd, &m);
+    return r == -EAGAIN ? -EBUSY : r;
+}
+
+void zygote_kill(struct zygote *z)
+{
+    z->loaded = false;                          /* takes no more orders */
+    (void)proc_signal(&z->child.proc, SIGKILL); /* its end is seen by on_end() */
+}
+
+void zygote_stop(struct zygote *z)
+{
+    z->wanted = false;
+    loop_timer_clear(generation_loop(z->generation), &z->timer);
+    channel_close(&z->channel);
+    (void)proc_signal(&z->child.proc, SIGKILL); /* it serves nobody */
+}
+
+void zygote_done(struct zygote *z)
+{
+    zygote_stop(z);
+    loop_child_done(&z->child);
+}

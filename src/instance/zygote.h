@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "instance/child.h"
+#include "ipc/channel.h"
+#include "loop/child.h"
+
+struct generation;
+
+/* The warm process that has loaded the application and forks on request: the master's side of it.
+ */
+struct zygote {
+    struct generation *generation;
+    struct channel channel; /* closed: there is none */
+    struct loop_child child;
+    struct loop_timer timer; /* loading may not take for ever; then: the next start after a death */
+    bool loaded;
+    bool wanted;         /* restart it when it dies */
+    unsigned n_failures; /* in a row */
+};
+
+void zygote_init(struct zygote *z, struct generation *g);
+
+/* Forks it from the master. Returns 0 or a negative errno. */
+int zygote_start(struct zygote *z) _must_check_;
+
+/* Asks it to fork worker @id, which gets @fd. -ESRCH: it is not loaded (again) yet;
+ * -EBUSY: it has too many orders already. */
+int zygote_fork(struct zygote *z, int id, int fd) _must_check_;
+
+/* Kills it although it is wanted: it hangs. */
+void zygote_kill(struct zygote *z);
+
+/* Kills it; workers that it forked go on. */
+void zygote_stop(struct zygote *z);
+
+/* Kills it and forgets it. */
+void zygote_done(struct zygote *z);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the processes of one instance say to each other (messages of ipc/message.h). The master has
+ * one channel to the zygote of each generation and one to each worker. */
+
+enum family_type {
+    /* master to zygote */
+    FAMILY_FORK = 1, /* value: worker's id; fd: the worker's end of its channel */
+
+    /* zygote to master */
+    FAMILY_LOADED,      /* the application is loaded */
+    FAMILY_LOAD_FAILED, /* text: FILE:LINE: cause; the zygote ends */
+    FAMILY_FORK_FAILED, /* value: worker's id; text: cause */
+
+    /* worker to master */
+    FAMILY_HELLO,         /* forked; the kernel says who it is */
+    FAMILY_READY,         /* takes connections now */
+    FAMILY_WORKER_FAILED, /* text: why it cannot start; it ends */
+    FAMILY_LOYAL,         /* has answered its first request */
+    FAMILY_RELOAD,        /* the application asks for a reload of the instance */
+
+    /* master to worker */
+    FAMILY_DRAIN, /* finish what you have, then end; value: enum family_drain */
+    FAMILY_STOP,  /* end now, with exit handlers */
+
+    FAMILY_TYPE_COUNT,
+};
+
+enum family_drain {
+    FAMILY_DRAIN_SUCCEEDED, /* a next generation takes what is not accepted yet */
+    FAMILY_DRAIN_LAST,      /* nobody follows: what waits in the backlog is answered too */
+};

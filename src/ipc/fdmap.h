@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The contract between an Emperor and the vassals it starts: which descriptor and which variable
+ * means what. Emperor, instance, foreign vassals and tests agree on this page and on nothing else.
+ * The numbers are fixed for vassals that are started by execve(2); the variables say them too, in
+ * decimal, because a vassal that is forked from a base vassal gets other numbers. */
+
+enum vassal_fd {
+    /* 0: /dev/null, or the listening socket of an on-demand vassal; 1 and 2: the Emperor's log */
+    VASSAL_FD_EMPEROR = 3, /* stream socket, one byte a message: ipc/bytes.h */
+    VASSAL_FD_STATUS = 4,  /* SEQPACKET socket, typed messages: ipc/status.h */
+    VASSAL_FD_CONFIG = 5,  /* stream socket with the configuration, when it is in no file */
+    VASSAL_FD_END,
+};
+
+/* Each exists with LIEGE_ in front and with UWSGI_ in front. */
+#define VASSAL_ENV_EMPEROR_FD "EMPEROR_FD"
+#define VASSAL_ENV_CONFIG_FD  "EMPEROR_FD_CONFIG"
+#define VASSAL_ENV_STATUS_FD  "STATUS_FD"   /* only as LIEGE_STATUS_FD */
+#define VASSAL_ENV_DIR        "VASSALS_DIR" /* the directory that is being watched */
+
+/* Options for vassals: the Emperor's LIEGE_VASSAL_X becomes the vassal's LIEGE_X. */
+#define VASSAL_ENV_OPTION "VASSAL_"

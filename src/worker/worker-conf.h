@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "liege/option.h"
+
+/* Options of workers: how requests are read, limited, answered and logged. */
+struct worker_conf {
+    uint64_t max_head_bytes;
+    uint64_t max_target_bytes;
+    uint64_t max_field_bytes;
+    uint64_t max_fields;
+    uint64_t max_body_bytes;
+    uint64_t body_memory_bytes;
+
+    uint64_t head_timeout_us;
+    uint64_t keepalive_timeout_us;
+    uint64_t socket_timeout_us;
+
+    bool disable_logging;
+};
+
+extern const struct liege_option worker_options[];
+extern const size_t worker_n_options;

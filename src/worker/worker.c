@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's life: it says hello, takes connections until the master tells it to finish, finishes
+ * what it has and ends. The application runs on the thread of the loop.
+ *
+ * Signals keep their default action where an application's child processes would inherit it, so
+ * nothing is blocked: SIGTERM goes through an eventfd, and those that a terminal or an operator
+ * sends to the whole group are caught by a handler that does nothing (exec resets handlers). */
+#include "worker/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/family.h"
+#include "worker/conn.h"
+#include "worker/worker-private.h"
+
+/* How long an idle connection may stay idle when a successor serves: the client's next request is
+ * answered with "Connection: close", which closes without a race. */
+#define DRAIN_IDLE_US (10 * US_PER_SEC)
+
+static struct worker *the_worker; /* of this process: for plugins and signal handlers */
+
+int worker_id(void)
+{
+    return the_worker ? the_worker->start->id : 0;
+}
+
+int64_t worker_master_pid(void)
+{
+    return the_worker ? the_worker->start->master : 0;
+}
+
+int worker_request_reload(void)
+{
+    const struct message m = {.type = FAMILY_RELOAD};
+
+    return the_worker ? message_send(the_worker->channel.io.fd, &m) : -ESRCH;
+}
+
+const char *worker_date(struct worker *w)
+{
+    return http_date_at(&w->date, time(NULL));
+}
+
+void worker_on_answer(struct worker *w)
+{
+    const struct message m = {.type = FAMILY_LOYAL};
+
+    if (!w->loyal)
+        w->loyal = message_send(w->channel.io.fd, &m) == 0;
+}
+
+void worker_on_conn_end(struct worker *w)
+{
+    if (w->draining && !w->accepting && list_empty(&w->conns))
+        loop_stop(w->loop, EXIT_SUCCESS);
+}
+
+/* Begins to finish or, when nobody follows any more, finishes faster. */
+static void drain(struct worker *w, enum family_drain how)
+{
+    bool first = !w->draining;
+
+    if (!first && how != FAMILY_DRAIN_LAST)
+        return;
+    w->draining = true; /* answers say from now on that their connection closes */
+    w->drain_idle_us = how == FAMILY_DRAIN_LAST ? 0 : DRAIN_IDLE_US;
+    if (first)
+        accept_stop(w, how == FAMILY_DRAIN_LAST);
+    LIST_FOREACH (item, &w->conns)
+        conn_drain(container_of(item, struct conn, link));
+    worker_on_conn_end(w);
+}
+
+static int on_drain(struct channel *c, struct message *m)
+{
+    drain(container_of(c, struct worker, channel), m->value);
+    return 0;
+}
+
+static int on_stop(struct channel *c, struct message *m)
+{
+    (void)m;
+    loop_stop(container_of(c, struct worker, channel)->loop, EXIT_SUCCESS);
+    return 0;
+}
+
+/* clang-format off */
+static const struct channel_rule master_rules[FAMILY_TYPE_COUNT] = {
+    [FAMILY_DRAIN] = { .handler = on_drain },
+    [FAMILY_STOP]  = { .handler = on_stop },
+};
+/* clang-format on */
+
+static void on_master_lost(struct channel *c, int error)
+{
+    struct worker *w = container_of(c, struct worker, channel);
+
+    (void)error;
+    loop_stop(w->loop, EXIT_FAILURE); /* nobody would ever tell us to end */
+}
+
+static void on_wake(struct loop_io *io, uint32_t events)
+{
+    uint64_t count = 0;
+
+    (void)events;
+    if (read(io->fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
+        drain(container_of(io, struct worker, wake), FAMILY_DRAIN_SUCCEEDED);
+}
+
+static void on_sigterm(int sig)
+{
+    const uint64_t one = 1;
+    int saved = errno;
+
+    (void)sig;
+    (void)!write(the_worker->wake.fd, &one, sizeof(one)); /* full: it is awake */
+    errno = saved;
+}
+
+static void on_quiet_signal(int sig)
+{
+    (void)sig;
+}
+
+static const int quiet_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+                                    SIGUSR2, SIGTTIN, SIGTTOU, SIGWINCH};
+
+/* True if the application has a handler of its own; those for a terminal's keys are the
+ * interpreter's. */
+static bool is_taken(int sig)
+{
+    struct sigaction sa = {0};
+
+    (void)sigaction(sig, NULL, &sa);
+    return sig != SIGINT && sig != SIGQUIT && sa.sa_handler != SIG_DFL && sa.sa_handler != SIG_IGN;
+}
+
+static int set_signals(struct worker *w)
+{
+    struct sigaction sa = {.sa_handler = on_quiet_signal, .sa_flags = SA_RESTART};
+
+    for (size_t i = 0; i < COUNT_OF(quiet_signals); i++)
+        if (!is_taken(quiet_signals[i]))
+            (void)sigaction(quiet_signals[i], &sa, NULL); /* they exist and can be caught */
+    w->wake = (struct loop_io){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .fn = on_wake};
+    if (w->wake.fd < 0)
+        return -errno;
+    sa.sa_handler = on_sigterm;
+    (void)sigaction(SIGTERM, &sa, NULL);
+    return loop_io_add(w->loop, &w->wake, EPOLLIN);
+}
+
+static void give_back_signal(int sig)
+{
+    struct sigaction sa = {0};
+
+    (void)sigaction(sig, NULL, &sa);
+    if (sa.sa_handler == on_sigterm || sa.sa_handler == on_quiet_signal)
+        (void)signal(sig, SIG_DFL);
+}
+
+/* A process that the application forked: it must not answer the request, nor go on as a second
+ * worker, and what ends it must not end us. */
+static void on_fork(void)
+{
+    the_worker->copied = true;
+    if (the_worker->calling)
+        the_worker->calling->answer.failed = true;
+    give_back_signal(SIGTERM);
+    for (size_t i = 0; i < COUNT_OF(quiet_signals); i++)
+        give_back_signal(quiet_signals[i]);
+}
+
+static void before_wait(void)
+{
+    apps_wait_begin(the_worker->start->apps);
+}
+
+static void after_wait(void)
+{
+    apps_wait_end(the_worker->start->apps);
+}
+
+static int set_up(struct worker *w, struct errmsg *err)
+{
+    const struct worker_conf *conf = w->conf;
+    const char *spool_dir = getenv("TMPDIR");
+
+    list_init(&w->conns);
+    list_init(&w->spare_conns);
+    w->spool_dir = spool_dir && *spool_dir ? spool_dir : "/tmp";
+    w->limits = (struct h1_limits){
+        .max_head_bytes = conf->max_head_bytes,
+        .max_target_bytes = conf->max_target_bytes,
+        .max_field_bytes = conf->max_field_bytes,
+        .max_fields = conf->max_fields,
+        .max_body_bytes = conf->max_body_bytes,
+    };
+    w->n_acceptors = w->start->n_listeners;
+    w->acceptors = calloc(w->n_acceptors + 1, sizeof(*w->acceptors));
+    if (!w->acceptors)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+
+    int r = loop_new(&w->loop);
+    if (r == 0)
+        r = set_signals(w);
+    if (r == 0)
+        r = -pthread_atfork(NULL, NULL, on_fork);
+    if (r == 0)
+        r = channel_open(&w->channel, w->loop, w->start->channel_fd, master_rules,
+                         COUNT_OF(master_rules), on_master_lost);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot set up the loop");
+    access_log_init(&w->log, w->loop, w->start->name, !conf->disable_logging);
+    r = apps_worker_start(w->start->apps, err);
+    if (r < 0)
+        return r;
+    r = accept_start(w);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot accept connections") : 0;
+}
+
+static bool need_wait_hooks(const struct apps *apps)
+{
+    for (size_t i = 0; i < apps->n_plugins; i++)
+        if (apps->plugins[i]->wait_begin)
+            return true;
+    return false;
+}
+
+int worker_run(const struct worker_start *start)
+{
+    const struct message ready = {.type = FAMILY_READY};
+    struct worker *w = calloc(1, sizeof(*w));
+    struct errmsg err = {"out of memory"};
+
+    if (w) {
+        *w = (struct worker){.start = start, .conf = start->conf};
+        the_worker = w;
+    }
+    if (!w || set_up(w, &err) < 0) {
+        (void)message_send_text(start->channel_fd, FAMILY_WORKER_FAILED, 0, err.text);
+        return EXIT_FAILURE;
+    }
+    if (message_send(w->channel.io.fd, &ready) < 0)
+        return EXIT_FAILURE; /* the master has gone */
+    if (need_wait_hooks(start->apps))
+        loop_set_wait_hooks(w->loop, before_wait, after_wait);
+
+    int code = loop_run(w->loop);
+    if (code < 0) {
+        (void)log_errno(LOG_ERR, code, "the loop failed");
+        code = EXIT_FAILURE;
+    }
+    access_log_flush(&w->log);
+    apps_stop(start->apps);
+    return code;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "app/app.h"
+#include "worker/worker-conf.h"
+
+/* A worker: the process that owns client connections and runs the application. */
+
+struct worker_listener {
+    int fd;
+    const char *name; /* as the configuration writes it */
+};
+
+/* What a worker starts with: this and nothing else. */
+struct worker_start {
+    int id;
+    uint64_t n_workers;
+    const char *name; /* of the instance */
+    pid_t master;
+    int channel_fd; /* to the master: ipc/family.h */
+    const struct worker_listener *listeners;
+    size_t n_listeners;
+    const struct worker_conf *conf;
+    const struct apps *apps;
+};
+
+/* Serves until the master says to finish. Returns the process's exit code. Once a process. */
+int worker_run(const struct worker_start *start);
+
+/* What plugins get to know and may do (struct liege_host). Outside a worker: 0, 0 and -ESRCH. */
+int worker_id(void);
+int64_t worker_master_pid(void);
+int worker_request_reload(void);
+extern const struct liege_respond worker_respond;
+extern const struct liege_body worker_body;

@@ -1,0 +1,4 @@
+# An application that needs what is not there.
+use strict;
+use Liege::Test::NoSuchModule;
+sub { [200, [], []] };

@@ -1,0 +1,7 @@
+# An application with a mistake in line 5, for the tests of how that is reported.
+use strict;
+
+sub {
+    my $env = ;
+    return [200, [], []];
+};

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""Fails to be imported."""
+
+
+def fail():
+    raise ValueError("not\nconfigured")
+
+
+fail()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""What the test of the interpreter's start and end looks at from within."""
+
+import atexit
+import os
+import sys  # noqa: F401
+import threading
+
+import liege
+
+
+def evaluate(environ, start_response):
+    """Answers with the value of the expression in the query."""
+    value = eval(environ["QUERY_STRING"])
+    start_response("200 OK", [])
+    return [str(value).encode("utf-8", "backslashreplace")]
+
+
+def import_extensions():
+    """Modules of C code, which expect the symbols of libpython."""
+    import ctypes
+    import decimal
+    import ssl  # noqa: F401
+
+    return ctypes.c_int(decimal.Decimal(3).__int__()).value
+
+
+def write_from_thread(fd):
+    """Starts a thread that writes to a descriptor as soon as it runs."""
+    threading.Thread(target=os.write, args=(fd, b"t"), daemon=True).start()
+    return "started"
+
+
+def start_waiting_thread():
+    """A thread that does not end by itself, and is not a daemon."""
+    threading.Thread(target=threading.Event().wait, name="waiter").start()
+    return "started"
+
+
+def write_at_exit(fd):
+    """Leaves marks of the handlers that run when the process ends."""
+    atexit.register(os.write, fd, b"a")
+    liege.atexit = lambda: os.write(fd, b"l")
+    return "registered"
+
+
+def set_post_fork_hook(text):
+    """Stores a hook that changes a variable, or fails for an empty text."""
+
+    def hook():
+        global forked
+        forked = text or 1 / 0
+
+    liege.post_fork_hook = hook
+    return "stored"
+
+
+forked = "no"

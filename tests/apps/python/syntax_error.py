@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+"""Does not compile."""
+
+def application(environ, start_response)
+    return []

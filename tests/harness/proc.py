@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Processes seen from outside: the tree below one, their ends, descriptors, memory and CPU time."""
+import ctypes
+import os
+import pathlib
+import select
+import signal
+import socket
+import time
+
+from .programs import PATIENCE
+
+PR_SET_CHILD_SUBREAPER = 36
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def adopt_orphans():
+    """From now on orphaned descendants become children of this process, so that none is missed."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def _stat(pid):
+    """The fields of /proc/PID/stat after the name, "state" first; None if there is no such process."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def state(pid):
+    """One letter as in ps(1), or None."""
+    fields = _stat(pid)
+    return fields[0] if fields else None
+
+
+def parent(pid):
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def alive(pid):
+    return state(pid) not in (None, "Z", "X")
+
+
+def _parents():
+    return {int(p): parent(int(p)) for p in os.listdir("/proc") if p.isdigit()}
+
+
+def children(pid):
+    return sorted(p for p, pp in _parents().items() if pp == pid and alive(p))
+
+
+def descendants(pid):
+    """All processes below @pid, parents before their children; zombies are not counted."""
+    parents = _parents()
+    found = [pid]
+    for p in found:
+        found += sorted(c for c, pp in parents.items() if pp == p)
+    return [p for p in found[1:] if alive(p)]
+
+
+def command_line(pid):
+    try:
+        raw = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+
+
+def status(pid, field):
+    """A line of /proc/PID/status: status(pid, "Uid") -> ["0", "0", "0", "0"]."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return value.split()
+    raise KeyError(field)
+
+
+def environ(pid):
+    raw = pathlib.Path(f"/proc/{pid}/environ").read_bytes().decode(errors="surrogateescape")
+    return dict(v.split("=", 1) for v in raw.split("\0") if "=" in v)
+
+
+def descriptors(pid):
+    """{number: what it is}, as readlink shows it."""
+    found = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def sockets(pid):
+    """The inodes of its sockets."""
+    return {int(what[8:-1]) for what in descriptors(pid).values() if what.startswith("socket:[")}
+
+
+def _address(text, family):
+    host, port = text.split(":")
+    raw = b"".join(bytes.fromhex(host[i:i + 8])[::-1] for i in range(0, len(host), 8))
+    return socket.inet_ntop(family, raw), int(port, 16)
+
+
+def listening(pid):
+    """The addresses that it listens on with TCP: {(host, port): inode of the socket}."""
+    mine, found = sockets(pid), {}
+    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in pathlib.Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[9]) in mine:
+                found[_address(fields[1], family)] = int(fields[9])
+    return found
+
+
+def memory(pid):
+    """{"Pss": bytes, "Rss": bytes, ...} of /proc/PID/smaps_rollup."""
+    found = {}
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, value, _ = line.split()
+        found[name.rstrip(":")] = int(value) * 1024
+    return found
+
+
+def cpu_seconds(pids):
+    """User and system time of the processes @pids so far, in all."""
+    return sum(int(f[11]) + int(f[12]) for f in map(_stat, pids) if f) / TICKS_PER_SECOND
+
+
+def run_nanoseconds(pids):
+    """Time that the threads of @pids have spent on a CPU, as the scheduler counts it, and that
+    their ended children have, in clock ticks."""
+    total = 0
+    for pid in pids:
+        for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            total += int(path.read_text().split()[0])
+        if fields := _stat(pid):
+            total += (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICKS_PER_SECOND
+    return total
+
+
+def context_switches(pid):
+    """How often the process has gone to sleep by itself: an idle one does not wake at all."""
+    return int(status(pid, "voluntary_ctxt_switches")[0])
+
+
+def wait_gone(pids, timeout=PATIENCE):
+    """Waits until all of @pids have ended. Returns those that have not after @timeout seconds."""
+    deadline = time.monotonic() + timeout
+    left = []
+    for pid in pids:
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            if not poll.poll(max(0, deadline - time.monotonic()) * 1000):
+                left.append(pid)
+        finally:
+            os.close(fd)
+    return left
+
+
+def wait_children(pid, n, timeout=PATIENCE):
+    """Waits until @pid has no more than @n children: those that have been told to end have."""
+    deadline = time.monotonic() + timeout
+    while len(found := children(pid)) > n:
+        poll, fds = select.poll(), []
+        for child in found:
+            try:
+                fds.append(os.pidfd_open(child))
+                poll.register(fds[-1], select.POLLIN)
+            except ProcessLookupError:
+                continue
+        poll.poll(max(0, deadline - time.monotonic()) * 1000)
+        for fd in fds:
+            os.close(fd)
+        assert time.monotonic() < deadline, f"still there: {list(map(command_line, found))}"
+    return found
+
+
+def kill_all(pids):
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    return wait_gone(pids)
+
+
+def reap_adopted(known):
+    """Reaps what has ended of this process's children but for @known. Returns those still alive."""
+    left = []
+    me = os.getpid()
+    for pid in [p for p, pp in _parents().items() if pp == me and p not in known]:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                left.append(pid)
+        except ChildProcessError:
+            continue
+    return left

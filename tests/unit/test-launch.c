@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line and the environment that vassals are started with. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strv.h"
+#include "emperor/launch.h"
+
+/* Each string is its own array: the lists hold char pointers. */
+static char processes[] = "processes=8", harakiri[] = "harakiri=30";
+static char after[] = "after.ini", before[] = "before.ini";
+static char *items_set[] = {processes, harakiri, NULL};
+static char *items_after[] = {after, NULL};
+static char *items_before[] = {before, NULL};
+
+static const struct emperor_conf conf = {
+    .vassal_set = {items_set, 2},
+    .include = {items_after, 1},
+    .include_before = {items_before, 1},
+    .inherit = {items_after, 1},
+    .inherit_before = {items_before, 1},
+};
+static const struct emperor_conf plain_conf;
+
+static void check_strings(const struct liege_list *found, const char *const *expected)
+{
+    for (size_t i = 0; expected[i]; i++) {
+        assert_true(i < found->n_items);
+        assert_string_equal(found->items[i], expected[i]);
+        assert_true(i + 1 < found->n_items || !expected[i + 1]);
+    }
+}
+
+static void test_order_of_arguments(void **state)
+{
+    _cleanup_(strv_done) struct liege_list argv = {0};
+    struct launch l = {.conf = &conf, .binary = "/bin/x", .name = "app.ini"};
+    const char *const expected[] = {
+        "/bin/x",      "--inherit", "before.ini",  "--include", "before.ini", "--set",
+        "processes=8", "--set",     "harakiri=30", "--ini",     "app.ini",    "--inherit",
+        "after.ini",   "--include", "after.ini",   NULL,
+    };
+
+    (void)state;
+    assert_int_equal(launch_argv(&l, &argv), 0);
+    assert_int_equal(argv.n_items, COUNT_OF(expected) - 1);
+    check_strings(&argv, expected);
+}
+
+static void test_format_by_extension(void **state)
+{
+    static const struct {
+        const char *name, *option;
+    } cases[] = {
+        {"a.ini", "--ini"},   {"a.xml", "--xml"}, {"a.yml", "--yaml"},   {"a.yaml", "--yaml"},
+        {"a.json", "--json"}, {"a.js", "--json"}, {"a.foo", "--config"}, {"x", "--config"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        _cleanup_(strv_done) struct liege_list argv = {0};
+        struct launch l = {.conf = &plain_conf, .binary = "/bin/x", .name = cases[i].name};
+
+        assert_int_equal(launch_argv(&l, &argv), 0);
+        assert_int_equal(argv.n_items, 3);
+        assert_string_equal(argv.items[1], cases[i].option);
+        assert_string_equal(argv.items[2], cases[i].name);
+    }
+}
+
+static void test_environment(void **state)
+{
+    _cleanup_(strv_done) struct liege_list env = {0};
+    static const char *const environ_of_emperor[] = {
+        "PATH=/bin",
+        "UWSGI_VASSAL_SOCKET=/tmp/%n.sock",
+        "LIEGE_VASSAL_PROCESSES=2",
+        "UWSGI_RELOADS=3",
+        "LIEGE_RELOADS=3",
+        "NOTIFY_SOCKET=/run/systemd/notify",
+        "UWSGI_EMPEROR_FD=9",
+        "LIEGE_STATUS_FD=10",
+        "UWSGI_VASSALS_DIR=/elsewhere",
+        "UWSGI_EMPEROR=/etc/vassals",
+        "LIEGE_EMPEROR_EXTRA_EXT=.foo",
+        "LIEGE_EMPEROR_STATS_SERVER=:9000",
+        "LIEGE_HARAKIRI=5",
+        "NOTIFY=stays",
+        NULL,
+    };
+    struct launch l = {
+        .conf = &plain_conf, .environ = environ_of_emperor, .directory = "/srv/vassals"};
+    const char *const expected[] = {
+        "PATH=/bin",
+        "UWSGI_SOCKET=/tmp/%n.sock",
+        "LIEGE_PROCESSES=2",
+        "LIEGE_HARAKIRI=5",
+        "NOTIFY=stays",
+        "LIEGE_EMPEROR_FD=3",
+        "LIEGE_VASSALS_DIR=/srv/vassals",
+        "UWSGI_EMPEROR_FD=3",
+        "UWSGI_VASSALS_DIR=/srv/vassals",
+        "LIEGE_STATUS_FD=4",
+        NULL,
+    };
+
+    (void)state;
+    assert_int_equal(launch_env(&l, &env), 0);
+    assert_int_equal(env.n_items, COUNT_OF(expected) - 1);
+    check_strings(&env, expected);
+}
+
+/* A real process: it is started, and holds its ends of the sockets alone. */
+static void test_process(void **state)
+{
+    static const char *const environ_of_emperor[] = {"PATH=/usr/bin:/bin", NULL};
+    const struct rlimit nofile = {.rlim_cur = 64, .rlim_max = 64};
+    struct launch l = {.conf = &plain_conf,
+                       .binary = "/bin/true",
+                       .nofile = &nofile,
+                       .environ = environ_of_emperor,
+                       .name = "a.ini",
+                       .directory = "/"};
+    struct launched started = {.proc = PROC_NONE};
+    char byte = 0;
+
+    (void)state;
+    assert_int_equal(launch(&l, &started), 0);
+    assert_true(started.proc.pid > 0);
+    siginfo_t end = {0};
+    assert_int_equal(waitid(P_PIDFD, (id_t)started.proc.pidfd, &end, WEXITED | WNOWAIT), 0);
+    assert_int_equal(read(started.pipe_fd, &byte, 1), 0);
+    assert_int_equal(read(started.status_fd, &byte, 1), 0);
+    assert_int_equal(proc_reap(&started.proc, &end), 1);
+    assert_int_equal(end.si_status, 0);
+    (void)close(started.pipe_fd);
+    (void)close(started.status_fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_of_arguments),
+        cmocka_unit_test(test_format_by_extension),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_process),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
