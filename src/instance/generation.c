@@ -236,7 +236,22 @@ bool generation_on_worker_failed(struct generation *g, int id, const char *reaso
 void generation_on_worker_ended(struct generation *g)
 {
     g->n_ready = count_ready(g);
+    generation_on_worker_closed(g);
     end_if_empty(g);
+}
+
+bool generation_accepts(const struct generation *g)
+{
+    for (size_t i = 0; i < g->n_slots; i++)
+        if (g->slots[i].accepting)
+            return true;
+    return false;
+}
+
+void generation_on_worker_closed(struct generation *g)
+{
+    if (!generation_accepts(g))
+        g->owner->on_change(g);
 }
 
 void generation_on_loyal(struct generation *g)

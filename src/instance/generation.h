@@ -27,7 +27,7 @@ struct generation;
 
 /* What the master wants to hear. Called from within events: it queues, and acts later. */
 struct generation_owner {
-    void (*on_change)(struct generation *g); /* the state is another one now */
+    void (*on_change)(struct generation *g); /* another state, or it accepts no more */
     void (*on_loyal)(struct generation *g);
     void (*on_reload_request)(struct generation *g, int worker);
 };
@@ -72,6 +72,9 @@ void generation_drain(struct generation *g, enum family_drain how);
 /* Ends all its processes now. */
 void generation_stop(struct generation *g);
 
+/* True while a worker of it may still take new connections. */
+bool generation_accepts(const struct generation *g);
+
 /* For slots and the zygote */
 
 struct loop *generation_loop(const struct generation *g);
@@ -94,6 +97,7 @@ void generation_on_worker_ready(struct generation *g);
 /* Returns false if the generation is given up: it has never served, and so never will. */
 bool generation_on_worker_failed(struct generation *g, int id, const char *reason);
 void generation_on_worker_ended(struct generation *g);
+void generation_on_worker_closed(struct generation *g);
 void generation_on_loyal(struct generation *g);
 void generation_on_reload_request(struct generation *g, int worker);
 

@@ -22,6 +22,9 @@
 #include "base/log.h"
 #include "instance/generation.h"
 
+/* How long the news of a reload waits for workers that are too busy to stop accepting. */
+#define PATIENCE_US US_PER_SEC
+
 enum stop {
     STOP_NO,
     STOP_GRACEFULLY,
@@ -40,6 +43,8 @@ struct master {
     struct list draining;       /* those that finish */
     uint32_t n_generations;
 
+    bool announcing;            /* the current generation serves, and it is not said yet */
+    struct loop_timer patience; /* with those before it, then */
     bool has_served;
     bool loyal;
     bool reload_wanted;
@@ -165,9 +170,27 @@ static void take_over(struct master *m)
         log_warning("reload: %s", err.text);
 }
 
+static void announce_later(struct master *m)
+{
+    m->announcing = true;
+    loop_timer_set(m->loop, &m->patience, loop_now_us(m->loop) + PATIENCE_US);
+}
+
+static bool predecessors_accept(const struct master *m)
+{
+    LIST_FOREACH (item, &m->draining)
+        if (generation_accepts(container_of(item, struct generation, link)))
+            return true;
+    return false;
+}
+
+/* Whoever hears that a generation serves shall find that no other one does. */
 static void announce(struct master *m)
 {
     const struct generation *g = m->current;
+
+    m->announcing = false;
+    loop_timer_clear(m->loop, &m->patience);
 
     log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
              g->n_slots == 1 ? "" : "s");
@@ -224,6 +247,11 @@ static void free_ended(struct master *m)
     }
 }
 
+static void on_patience(struct loop_timer *t)
+{
+    step_later(container_of(t, struct master, patience));
+}
+
 /* Looks at what has been reported and does what follows from it. */
 static void on_step(struct loop_task *t)
 {
@@ -239,19 +267,21 @@ static void on_step(struct loop_task *t)
     }
     if (m->next && m->next->state == GENERATION_SERVING) {
         take_over(m);
-        announce(m);
+        announce_later(m);
     } else if (m->next && m->next->state == GENERATION_FAILED) {
         keep_old(m, m->next->cause);
         abandon_next(m);
     }
-    if (!m->has_served && m->current->state == GENERATION_SERVING) {
+    if (!m->has_served && !m->announcing && m->current->state == GENERATION_SERVING)
+        announce_later(m);
+    if (m->announcing && (!predecessors_accept(m) || !loop_timer_is_set(&m->patience)))
         announce(m);
-    } else if (m->current->state == GENERATION_FAILED) {
+    if (m->current->state == GENERATION_FAILED) {
         give_up(m);
         return;
     }
     /* The first generation has nothing to fall back on: a reload waits until it serves. */
-    if (m->reload_wanted && m->has_served) {
+    if (m->reload_wanted && m->has_served && !m->announcing) {
         m->reload_wanted = false;
         begin_reload(m);
     }
@@ -414,7 +444,12 @@ static void tear_down(struct master *m)
 
 int master_run(const struct master_start *start)
 {
-    struct master m = {.start = *start, .link = start->link, .exit_code = EXIT_FAILURE};
+    struct master m = {
+        .start = *start,
+        .link = start->link,
+        .exit_code = EXIT_FAILURE,
+        .patience.fn = on_patience,
+    };
     struct errmsg err = {""};
 
     list_init(&m.draining);

@@ -59,6 +59,7 @@ static void set_deadline(struct slot *s, uint64_t after_us)
 
 static void let_go(struct slot *s)
 {
+    s->accepting = false;
     channel_close(&s->channel);
     (void)proc_signal(&s->child.proc, SIGKILL); /* ESRCH: it has ended already */
     loop_child_done(&s->child);
@@ -96,6 +97,16 @@ static int on_failed(struct channel *c, struct message *m)
     return 0; /* its end follows */
 }
 
+static int on_closed(struct channel *c, struct message *m)
+{
+    struct slot *s = container_of(c, struct slot, channel);
+
+    (void)m;
+    s->accepting = false;
+    generation_on_worker_closed(s->generation);
+    return 0;
+}
+
 static int on_loyal(struct channel *c, struct message *m)
 {
     struct slot *s = container_of(c, struct slot, channel);
@@ -119,6 +130,7 @@ static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_HELLO]         = { .handler = on_hello },
     [FAMILY_READY]         = { .handler = on_ready },
     [FAMILY_WORKER_FAILED] = { .handler = on_failed },
+    [FAMILY_CLOSED]        = { .handler = on_closed },
     [FAMILY_LOYAL]         = { .handler = on_loyal },
     [FAMILY_RELOAD]        = { .handler = on_reload },
 };
@@ -214,6 +226,7 @@ static void do_hello(struct slot *s, const char *reason)
 static void do_serve(struct slot *s, const char *reason)
 {
     set_state(s, SLOT_READY, reason);
+    s->accepting = true;
     generation_on_worker_ready(s->generation);
 }
 

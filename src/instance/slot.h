@@ -2,6 +2,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ipc/channel.h"
@@ -48,6 +49,7 @@ struct slot {
     struct loop_timer timer; /* of the state: start, drain or back-off */
     unsigned n_failures;     /* in a row; a process that stayed resets it */
     enum family_drain drain;
+    bool accepting; /* its process may still take connections */
 };
 
 const char *slot_state_name(enum slot_state state);

@@ -68,14 +68,18 @@ void worker_on_conn_end(struct worker *w)
 /* Begins to finish or, when nobody follows any more, finishes faster. */
 static void drain(struct worker *w, enum family_drain how)
 {
+    const struct message closed = {.type = FAMILY_CLOSED};
     bool first = !w->draining;
 
     if (!first && how != FAMILY_DRAIN_LAST)
         return;
     w->draining = true; /* answers say from now on that their connection closes */
     w->drain_idle_us = how == FAMILY_DRAIN_LAST ? 0 : DRAIN_IDLE_US;
-    if (first)
+    if (first) {
         accept_stop(w, how == FAMILY_DRAIN_LAST);
+        if (message_send(w->channel.io.fd, &closed) < 0)
+            log_debug("the master does not listen"); /* it will see our end */
+    }
     LIST_FOREACH (item, &w->conns)
         conn_drain(container_of(item, struct conn, link));
     worker_on_conn_end(w);

@@ -139,6 +139,12 @@ void generation_on_worker_ended(struct generation *g)
     loop_stop(unit_loop, 0);
 }
 
+void generation_on_worker_closed(struct generation *g)
+{
+    (void)g;
+    note("closed", "");
+}
+
 void generation_on_loyal(struct generation *g)
 {
     (void)g;
