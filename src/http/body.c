@@ -170,6 +170,24 @@ static size_t available(const struct http_body *b, size_t len)
     return MIN(len, (size_t)left);
 }
 
+int http_body_to_file(struct http_body *b)
+{
+    int r = spool(b, b->memory, b->memory_len);
+
+    if (r == 0)
+        b->memory_len = 0;
+    return r;
+}
+
+void http_body_adopt(struct http_body *b, int fd, uint64_t len)
+{
+    assert(http_body_length(b) == 0);
+
+    closep(&b->fd);
+    b->fd = fd;
+    b->spooled = len;
+}
+
 ssize_t http_body_read(struct http_body *b, void *out, size_t len)
 {
     len = available(b, len);

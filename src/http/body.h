@@ -43,6 +43,13 @@ static inline uint64_t http_body_length(const struct http_body *b)
  * -EACCES ...). After an error the body can only be reset. */
 int http_body_append(struct http_body *b, const void *data, size_t len) _must_check_;
 
+/* Moves all of it to the file, so that another process can be given it: b->fd holds the body then.
+ * Errors as http_body_append(). */
+int http_body_to_file(struct http_body *b) _must_check_;
+
+/* Makes an empty one hold the first @len bytes of the file @fd, which is taken over. */
+void http_body_adopt(struct http_body *b, int fd, uint64_t len);
+
 /* Reads @len bytes from the position on, fewer only at the end. Returns how many, 0 at the end, or
  * a negative errno (-EIO ...). */
 ssize_t http_body_read(struct http_body *b, void *out, size_t len) _must_check_;

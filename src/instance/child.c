@@ -33,10 +33,12 @@ static _noreturn_ void end(int code)
  */
 static void leave_master(const struct child_start *start, const char *role)
 {
-    int keep[LISTEN_MAX_SOCKETS + 1];
+    int keep[LISTEN_MAX_SOCKETS + 3];
     size_t n_keep = 0;
 
     keep[n_keep++] = start->channel_fd;
+    keep[n_keep++] = start->queue->give_fd;
+    keep[n_keep++] = start->queue->take_fd;
     for (size_t i = 0; i < start->listeners->n_items; i++)
         keep[n_keep++] = start->listeners->items[i]->fd;
     int r = fd_close_all_except(keep, n_keep);
@@ -71,6 +73,7 @@ static _noreturn_ void serve(const struct child_start *start, const struct apps 
     for (size_t i = 0; i < n; i++)
         listeners[i] = (struct worker_listener){
             .fd = start->listeners->items[i]->fd,
+            .id = start->listeners->items[i]->id,
             .name = start->listeners->items[i]->text,
         };
     const struct worker_start ws = {
@@ -81,6 +84,8 @@ static _noreturn_ void serve(const struct child_start *start, const struct apps 
         .channel_fd = channel_fd,
         .listeners = listeners,
         .n_listeners = n,
+        .queue = *start->queue,
+        .board = start->board,
         .conf = &start->registry->worker,
         .apps = apps,
     };

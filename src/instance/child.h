@@ -7,6 +7,8 @@
 
 #include "instance/listen.h"
 #include "instance/registry.h"
+#include "worker/queue.h"
+#include "worker/scoreboard.h"
 
 /* What crosses the fork from the master to a zygote or a worker: this structure and nothing else.
  */
@@ -16,8 +18,10 @@ struct child_start {
     const char *name; /* of the instance */
     uint32_t generation;
     pid_t master;
-    int channel_fd; /* the child's end */
-    int worker_id;  /* 0: a zygote */
+    int channel_fd;                 /* the child's end */
+    int worker_id;                  /* 0: a zygote */
+    const struct queue *queue;      /* of the instance */
+    const struct scoreboard *board; /* of the generation */
 };
 
 /* The life of a zygote. */

@@ -42,8 +42,8 @@ static void set_state(struct generation *g, enum generation_state state)
 }
 
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
-                   uint32_t number, const struct generation_owner *owner, void *owner_data,
-                   struct generation **ret)
+                   const struct queue *queue, uint32_t number, const struct generation_owner *owner,
+                   void *owner_data, struct generation **ret)
 {
     struct generation *g = calloc(1, sizeof(*g));
     size_t n_slots = registry->instance.processes;
@@ -61,11 +61,18 @@ int generation_new(struct loop *loop, struct registry *registry, const struct li
         .owner_data = owner_data,
         .registry = registry,
         .listeners = *listeners,
+        .queue = queue,
         .name = registry->conf.name,
         .master = getpid(),
         .slots = slots,
         .n_slots = n_slots,
     };
+    int r = scoreboard_open(&g->board, n_slots);
+    if (r < 0) {
+        free(slots);
+        free(g);
+        return r;
+    }
     list_init(&g->link);
     zygote_init(&g->zygote, g);
     for (size_t i = 0; i < n_slots; i++)
@@ -83,6 +90,7 @@ struct generation *generation_free(struct generation *g)
         slot_done(&g->slots[i]);
     listeners_release(&g->listeners);
     registry_free(g->registry);
+    scoreboard_close(&g->board);
     free(g->slots);
     free(g);
     return NULL;
@@ -149,6 +157,8 @@ int generation_fork(struct generation *g, int id, int fd, struct proc *ret)
         .master = g->master,
         .channel_fd = fd,
         .worker_id = id,
+        .queue = g->queue,
+        .board = &g->board,
     };
     lazy_worker_main(&start);
 }

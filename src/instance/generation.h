@@ -43,6 +43,8 @@ struct generation {
     struct registry *registry;  /* its own */
     struct listeners listeners; /* its share */
     const char *name;           /* of the instance */
+    const struct queue *queue;
+    struct scoreboard board;
     pid_t master;
 
     struct zygote zygote;
@@ -53,10 +55,11 @@ struct generation {
     char cause[1024]; /* why it failed, as the process that failed said it */
 };
 
-/* Makes a generation of @registry, which it takes over, and takes its share of @listeners. */
+/* Makes a generation of @registry, which it takes over, and takes its share of @listeners. @queue
+ * is the instance's. */
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
-                   uint32_t number, const struct generation_owner *owner, void *owner_data,
-                   struct generation **ret) _must_check_;
+                   const struct queue *queue, uint32_t number, const struct generation_owner *owner,
+                   void *owner_data, struct generation **ret) _must_check_;
 
 /* Kills what is left of it. */
 struct generation *generation_free(struct generation *g);

@@ -91,11 +91,13 @@ static int adjust(const struct listener *l, const struct sock_options *o, struct
 static int listener_new(const char *text, const struct addr *addr, const struct sock_options *o,
                         bool vacuum, struct listener **ret, struct errmsg *err)
 {
+    static uint32_t n_made;
     struct listener *l = calloc(1, sizeof(*l));
 
     if (!l)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    *l = (struct listener){.n_refs = 1, .text = strdup(text), .addr = *addr, .fd = -EBADF};
+    *l = (struct listener){
+        .n_refs = 1, .id = ++n_made, .text = strdup(text), .addr = *addr, .fd = -EBADF};
     int r = l->text ? sock_listen(addr, o, &l->file, err) : -ENOMEM;
     if (r < 0) {
         listener_unref(l);

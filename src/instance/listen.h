@@ -16,7 +16,8 @@
 /* One socket; shared by the generations that use it. */
 struct listener {
     unsigned n_refs;
-    char *text; /* the address as the configuration writes it */
+    uint32_t id; /* of all that this master made */
+    char *text;  /* the address as the configuration writes it */
     struct addr addr;
     int fd;
     struct sock_file file;

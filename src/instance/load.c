@@ -54,6 +54,7 @@ int load_applications(const struct child_start *start, struct apps *ret, struct 
         .version = LIEGE_VERSION,
         .name = start->name,
         .multiprocess = r->instance.processes > 1,
+        .multithread = r->worker.threads > 1,
         .n_workers = r->instance.processes,
         .respond = &worker_respond,
         .body = &worker_body,

@@ -35,6 +35,7 @@ struct master {
     struct master_start start;
     struct link link;
     struct loop *loop;
+    struct queue queue; /* of connections that pass between workers */
     struct loop_task step;
     struct loop_task reap; /* strangers that have ended */
 
@@ -92,7 +93,7 @@ static const struct generation_owner owner = {
 static int start_generation(struct master *m, struct registry *registry, struct listeners *share,
                             struct generation **ret)
 {
-    int r = generation_new(m->loop, registry, share, ++m->n_generations, &owner, m, ret);
+    int r = generation_new(m->loop, registry, share, &m->queue, ++m->n_generations, &owner, m, ret);
 
     if (r < 0) {
         listeners_release(share);
@@ -405,6 +406,8 @@ static int watch(struct master *m)
     if (r == 0)
         r = link_listen(&m->link, m->loop, on_emperor_byte, on_emperor_lost, m);
     if (r == 0)
+        r = queue_open(&m->queue);
+    if (r == 0)
         r = proc_become_subreaper();
     return r;
 }
@@ -438,6 +441,7 @@ static void tear_down(struct master *m)
     m->current = generation_free(m->current);
     LIST_FOREACH (item, &m->draining)
         (void)generation_free(container_of(item, struct generation, link));
+    queue_close(&m->queue);
     link_close(&m->link);
     m->loop = loop_free(m->loop);
 }
@@ -448,6 +452,7 @@ int master_run(const struct master_start *start)
         .start = *start,
         .link = start->link,
         .exit_code = EXIT_FAILURE,
+        .queue = {.give_fd = -EBADF, .take_fd = -EBADF},
         .patience.fn = on_patience,
     };
     struct errmsg err = {""};

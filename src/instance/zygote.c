@@ -126,6 +126,8 @@ int zygote_start(struct zygote *z)
             .generation = g->number,
             .master = g->master,
             .channel_fd = fds[1],
+            .queue = g->queue,
+            .board = &g->board,
         };
         zygote_main(&start);
     }

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,11 +20,13 @@
 
 struct loop {
     int epoll_fd;
-    bool stopped;
+    bool stopped, yielded;
     int code;
+    _Atomic(unsigned) rounds;
     uint64_t now_us;
     struct heap timers;
     struct list tasks;
+    struct list round_tasks; /* of them, those that are run in this round */
 
     struct epoll_event events[BATCH]; /* of the round that is being handled */
     int n_events, next_event;
@@ -33,7 +36,6 @@ struct loop {
     void *signal_data;
 
     void (*before_wait)(void);
-    void (*after_wait)(void);
 };
 
 int loop_new(struct loop **ret)
@@ -49,6 +51,7 @@ int loop_new(struct loop **ret)
     l->signal_io.fd = -1;
     l->now_us = clock_now_us();
     list_init(&l->tasks);
+    list_init(&l->round_tasks);
     *ret = l;
     return 0;
 }
@@ -69,6 +72,16 @@ void loop_stop(struct loop *l, int code)
     l->code = code;
 }
 
+void loop_yield(struct loop *l)
+{
+    l->yielded = true;
+}
+
+unsigned loop_rounds(const struct loop *l)
+{
+    return atomic_load_explicit(&l->rounds, memory_order_relaxed);
+}
+
 uint64_t loop_now_us(const struct loop *l)
 {
     return l->now_us;
@@ -79,10 +92,9 @@ void loop_update_now(struct loop *l)
     l->now_us = clock_now_us();
 }
 
-void loop_set_wait_hooks(struct loop *l, void (*before)(void), void (*after)(void))
+void loop_set_wait_hook(struct loop *l, void (*before)(void))
 {
     l->before_wait = before;
-    l->after_wait = after;
 }
 
 int loop_io_add(struct loop *l, struct loop_io *io, uint32_t events)
@@ -181,19 +193,30 @@ static int wait_for_events(struct loop *l)
 
     if (l->before_wait)
         l->before_wait();
+    atomic_store_explicit(&l->rounds, loop_rounds(l) + 1, memory_order_relaxed);
     int n = epoll_pwait2(l->epoll_fd, l->events, BATCH, timeout, NULL);
     int r = n < 0 ? -errno : n;
-    if (l->after_wait)
-        l->after_wait();
     l->now_us = clock_now_us();
     return r == -EINTR ? 0 : r;
+}
+
+/* Each of these three goes on where a thread before left it, and stops early when told to yield. */
+
+static void run_events(struct loop *l)
+{
+    while (l->next_event < l->n_events && !l->yielded) {
+        struct epoll_event *e = &l->events[l->next_event++];
+        struct loop_io *io = e->data.ptr;
+        if (io)
+            io->fn(io, e->events);
+    }
 }
 
 static void run_timers(struct loop *l)
 {
     struct loop_timer *t = NULL;
 
-    while ((t = heap_first(&l->timers)) && t->at_us <= l->now_us) {
+    while (!l->yielded && (t = heap_first(&l->timers)) && t->at_us <= l->now_us) {
         heap_remove(&l->timers, t);
         t->fn(t);
     }
@@ -201,43 +224,46 @@ static void run_timers(struct loop *l)
 
 static void run_tasks(struct loop *l)
 {
-    struct list now;
-
-    /* Only those that are there now: work that queues itself again waits for the next round. */
-    if (list_empty(&l->tasks))
-        return;
-    list_init(&now);
-    now.next = l->tasks.next;
-    now.prev = l->tasks.prev;
-    now.next->prev = &now;
-    now.prev->next = &now;
-    list_init(&l->tasks);
-
     struct list *item = NULL;
-    while ((item = list_first(&now))) {
+
+    while (!l->yielded && (item = list_first(&l->round_tasks))) {
         struct loop_task *t = container_of(item, struct loop_task, link);
         list_remove(item);
         t->fn(t);
     }
 }
 
+/* Only the work that is there now: what queues itself again waits for the next round. */
+static void take_tasks(struct loop *l)
+{
+    struct list *item = NULL;
+
+    while ((item = list_first(&l->tasks))) {
+        list_remove(item);
+        list_append(&l->round_tasks, item);
+    }
+}
+
 int loop_run(struct loop *l)
 {
-    while (!l->stopped) {
+    for (;;) {
+        run_events(l);
+        run_timers(l);
+        if (list_empty(&l->round_tasks))
+            take_tasks(l);
+        run_tasks(l);
+        if (l->yielded) {
+            l->yielded = false;
+            return LOOP_YIELDED;
+        }
+        if (l->stopped) {
+            l->stopped = false;
+            return l->code;
+        }
         int n = wait_for_events(l);
         if (n < 0)
             return n;
         l->n_events = n;
-        for (l->next_event = 0; l->next_event < l->n_events;) {
-            struct epoll_event *e = &l->events[l->next_event++];
-            struct loop_io *io = e->data.ptr;
-            if (io)
-                io->fn(io, e->events);
-        }
-        l->n_events = 0;
-        run_timers(l);
-        run_tasks(l);
+        l->next_event = 0;
     }
-    l->stopped = false;
-    return l->code;
 }

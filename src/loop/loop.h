@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,10 +19,24 @@ struct loop;
 int loop_new(struct loop **ret) _must_check_;
 struct loop *loop_free(struct loop *l);
 
+#define LOOP_YIELDED INT_MIN
+
 /* Runs until loop_stop(). Returns the code that loop_stop() was given, or a negative errno. May be
- * called again. */
+ * called again.
+ *
+ * One thread at a time. While a callback is in progress another thread may run the loop, if the
+ * callback touches nothing of it before that one has returned: what was left of the round is done
+ * first. So loop_run() of the first thread goes on when the callback returns. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l, int code);
+
+/* From a callback: makes loop_run() return LOOP_YIELDED as soon as the callback is over. What is
+ * left of the round waits for the next loop_run(). */
+void loop_yield(struct loop *l);
+
+/* How often the loop has begun to wait: it tells a loop that goes on from one that hangs in a
+ * callback. May be called by any thread. */
+unsigned loop_rounds(const struct loop *l);
 
 /* The time at which the current round of callbacks began, of clock_now_us(). */
 uint64_t loop_now_us(const struct loop *l);
@@ -29,9 +44,8 @@ uint64_t loop_now_us(const struct loop *l);
 /* Takes the time again, after a callback has done something that may have taken long. */
 void loop_update_now(struct loop *l);
 
-/* Called before the loop waits and after: a worker gives its
- * interpreter's lock away there. Either may be NULL. */
-void loop_set_wait_hooks(struct loop *l, void (*before)(void), void (*after)(void));
+/* Called before the loop waits: a worker gives its interpreter's lock away there. */
+void loop_set_wait_hook(struct loop *l, void (*before)(void));
 
 /* Descriptors */
 

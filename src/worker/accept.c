@@ -145,6 +145,7 @@ int accept_start(struct worker *w)
         *a = (struct acceptor){
             .io = {.fd = w->start->listeners[i].fd, .fn = on_readable},
             .worker = w,
+            .id = w->start->listeners[i].id,
             .name = w->start->listeners[i].name,
         };
         name_server(a);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "http/text.h"
 #include "worker/conn.h"
+#include "worker/dispatch.h"
 #include "worker/worker-private.h"
 
 #define OUT_MAX_BYTES        ((size_t)256 * 1024)
@@ -30,45 +31,46 @@ static const struct liege_str http_scheme = {"http", 4};
 /* Sending */
 
 /* A failed send: the client is gone, and so is the rest of the answer. */
-static int gone(struct conn *c, int error)
+static int gone(struct exchange *x, int error)
 {
-    c->answer.failed = true;
-    c->answer.status = STATUS_CLIENT_CLOSED;
+    x->answer.failed = true;
+    x->answer.status = STATUS_CLIENT_CLOSED;
     return error;
 }
 
 /* With @last nothing follows that would need room: what the client has not taken is the loop's. */
-static int send_or_go(struct conn *c, const struct iovec *iov, size_t n_iov, bool last)
+static int send_or_go(struct exchange *x, const struct iovec *iov, size_t n_iov, bool last)
 {
     int r = 0;
 
-    if (c->file.fd >= 0 && n_iov == 0)
+    if (x->file.fd >= 0 && n_iov == 0)
         return 0; /* nothing comes after the file: it is the loop's, too */
-    if (c->file.fd >= 0)
-        r = conn_wait_sent(c, 0);
+    if (x->file.fd >= 0)
+        r = exchange_wait_sent(x, 0);
     if (r == 0)
-        r = conn_send(c, iov, n_iov);
-    if (r == 0 && !last && buf_len(&c->out) > OUT_MAX_BYTES)
-        r = conn_wait_sent(c, OUT_MAX_BYTES / 2);
-    return r < 0 ? gone(c, r) : 0;
+        r = exchange_send(x, iov, n_iov);
+    if (r == 0 && !last && buf_len(&x->out) > OUT_MAX_BYTES)
+        r = exchange_wait_sent(x, OUT_MAX_BYTES / 2);
+    return r < 0 ? gone(x, r) : 0;
 }
 
 /* Ends the head: from here on the answer can no longer be another one. */
-static int decide(struct conn *c, bool length_known, uint64_t length)
+static int decide(struct exchange *x, bool length_known, uint64_t length)
 {
-    struct answer *a = &c->answer;
+    struct answer *a = &x->answer;
     const struct http_exchange ex = {
-        .minor = c->h1.minor,
-        .head_request = c->h1.is_head,
-        .keep_alive = c->h1.keep_alive && !c->worker->draining,
+        .minor = x->h1.minor,
+        .head_request = x->h1.is_head,
+        .keep_alive = x->h1.keep_alive &&
+                      !atomic_load_explicit(&x->conn->worker->closes, memory_order_relaxed),
         .length_known = length_known,
         .length = length,
-        .date = worker_date(c->worker),
+        .date = worker_date(),
     };
     int r = http_head_end(&a->draft, &ex, &a->framed);
 
     if (r < 0)
-        return gone(c, r);
+        return gone(x, r);
     a->sent = true;
     return 0;
 }
@@ -82,16 +84,16 @@ static size_t within_length(struct answer *a, size_t len)
 }
 
 /* Sends a piece of the body; with @last also what ends it. */
-static int send_piece(struct conn *c, const void *data, size_t len, bool last)
+static int send_piece(struct exchange *x, const void *data, size_t len, bool last)
 {
-    struct answer *a = &c->answer;
+    struct answer *a = &x->answer;
     char head[HTTP_CHUNK_HEAD_MAX];
     struct iovec iov[4];
     size_t n = 0, fits = within_length(a, len);
 
     if (a->framed.framing == HTTP_FRAMING_NONE) {
         a->body_bytes += len;
-        return last ? send_or_go(c, NULL, 0, true) : 0;
+        return last ? send_or_go(x, NULL, 0, true) : 0;
     }
     bool chunked = a->framed.framing == HTTP_FRAMING_CHUNKED;
     if (chunked && fits > 0)
@@ -103,11 +105,11 @@ static int send_piece(struct conn *c, const void *data, size_t len, bool last)
     if (chunked && last)
         iov[n++] = (struct iovec){.iov_base = (void *)HTTP_CHUNK_LAST, .iov_len = 5};
     a->body_bytes += fits;
-    int r = send_or_go(c, iov, n, last);
+    int r = send_or_go(x, iov, n, last);
     if (r == 0 && fits < len) {
         log_warning("%.*s: the application wrote more than its Content-Length; the surplus is "
                     "dropped",
-                    (int)c->req.target.len, c->req.target.data);
+                    (int)x->req.target.len, x->req.target.data);
         return -EOVERFLOW;
     }
     return r;
@@ -117,19 +119,19 @@ static int send_piece(struct conn *c, const void *data, size_t len, bool last)
 
 static bool respond_started(const struct liege_request *req)
 {
-    return conn_of(req)->answer.sent;
+    return exchange_of(req)->answer.sent;
 }
 
 static int respond_start(struct liege_request *req, const struct liege_head *head)
 {
-    struct conn *c = conn_of(req);
-    struct answer *a = &c->answer;
+    struct exchange *x = exchange_of(req);
+    struct answer *a = &x->answer;
     struct errmsg err = {""};
     struct http_draft draft;
 
     if (a->sent)
         return -EALREADY;
-    int r = http_head_begin(&draft, &c->out, head, &err);
+    int r = http_head_begin(&draft, &x->out, head, &err);
     if (r < 0) {
         log_error("%.*s: %s", (int)req->target.len, req->target.data, err.text);
         return r; /* a head that was taken before stays */
@@ -145,8 +147,8 @@ static int respond_start(struct liege_request *req, const struct liege_head *hea
 
 static int respond_write(struct liege_request *req, const void *data, size_t len)
 {
-    struct conn *c = conn_of(req);
-    struct answer *a = &c->answer;
+    struct exchange *x = exchange_of(req);
+    struct answer *a = &x->answer;
 
     if (!a->started || a->ended)
         return -EINVAL;
@@ -154,23 +156,23 @@ static int respond_write(struct liege_request *req, const void *data, size_t len
         return -EPIPE;
     if (len == 0)
         return 0;
-    int r = a->sent ? 0 : decide(c, false, 0);
-    return r < 0 ? r : send_piece(c, data, len, false);
+    int r = a->sent ? 0 : decide(x, false, 0);
+    return r < 0 ? r : send_piece(x, data, len, false);
 }
 
 static int respond_end(struct liege_request *req, const void *data, size_t len)
 {
-    struct conn *c = conn_of(req);
-    struct answer *a = &c->answer;
+    struct exchange *x = exchange_of(req);
+    struct answer *a = &x->answer;
 
     if (!a->started || a->ended)
         return -EINVAL;
     a->ended = true;
     if (a->failed)
         return -EPIPE;
-    int r = a->sent ? 0 : decide(c, true, len);
+    int r = a->sent ? 0 : decide(x, true, len);
     if (r == 0)
-        r = send_piece(c, data, len, true);
+        r = send_piece(x, data, len, true);
     if (r == 0 && a->framed.framing == HTTP_FRAMING_LENGTH && a->body_bytes < a->framed.length) {
         log_error("%.*s: the application wrote %llu bytes of a Content-Length of %llu",
                   (int)req->target.len, req->target.data, (unsigned long long)a->body_bytes,
@@ -181,15 +183,15 @@ static int respond_end(struct liege_request *req, const void *data, size_t len)
 }
 
 /* A file whose bytes must be framed in pieces. */
-static int copy_file(struct conn *c, int fd, uint64_t offset, uint64_t len)
+static int copy_file(struct exchange *x, int fd, uint64_t offset, uint64_t len)
 {
-    char *piece = arena_alloc(&c->arena, COPY_BYTES);
+    char *piece = arena_alloc(&x->arena, COPY_BYTES);
 
     while (len > 0) {
         ssize_t n = pread(fd, piece, (size_t)MIN(len, (uint64_t)COPY_BYTES), (off_t)offset);
         if (n <= 0)
             return n < 0 ? -errno : -EIO;
-        int r = send_piece(c, piece, (size_t)n, false);
+        int r = send_piece(x, piece, (size_t)n, false);
         if (r < 0)
             return r;
         offset += (uint64_t)n;
@@ -200,8 +202,8 @@ static int copy_file(struct conn *c, int fd, uint64_t offset, uint64_t len)
 
 static int respond_file(struct liege_request *req, int fd, uint64_t offset, uint64_t len)
 {
-    struct conn *c = conn_of(req);
-    struct answer *a = &c->answer;
+    struct exchange *x = exchange_of(req);
+    struct answer *a = &x->answer;
 
     if (!a->started || a->ended)
         return -EINVAL;
@@ -210,28 +212,28 @@ static int respond_file(struct liege_request *req, int fd, uint64_t offset, uint
     if (len == 0)
         return 0;
     /* As the first piece it is taken for the whole body: its length then frames it. */
-    int r = a->sent ? 0 : decide(c, true, len);
+    int r = a->sent ? 0 : decide(x, true, len);
     if (r < 0 || a->framed.framing == HTTP_FRAMING_NONE)
         return r;
     if (a->framed.framing == HTTP_FRAMING_CHUNKED)
-        return copy_file(c, fd, offset, len);
+        return copy_file(x, fd, offset, len);
 
     uint64_t fits =
         a->framed.framing == HTTP_FRAMING_LENGTH ? MIN(len, a->framed.length - a->body_bytes) : len;
     a->body_bytes += fits;
-    if (c->file.fd >= 0)
-        r = conn_wait_sent(c, 0);
+    if (x->file.fd >= 0)
+        r = exchange_wait_sent(x, 0);
     if (r == 0)
-        r = conn_send_file(c, fd, offset, fits);
+        r = exchange_send_file(x, fd, offset, fits);
     if (r < 0)
-        return gone(c, r);
+        return gone(x, r);
     return fits < len ? -EOVERFLOW : 0;
 }
 
 static void respond_fail(struct liege_request *req)
 {
-    struct conn *c = conn_of(req);
-    struct answer *a = &c->answer;
+    struct exchange *x = exchange_of(req);
+    struct answer *a = &x->answer;
 
     if (a->ended || a->failed)
         return;
@@ -245,10 +247,10 @@ static void respond_fail(struct liege_request *req)
     a->started = a->sent = true;
     a->status = 500;
     a->framed = (struct http_framed){.framing = HTTP_FRAMING_LENGTH, .keep_alive = false};
-    if (http_head_error(&c->out, 500, NULL, c->h1.is_head, worker_date(c->worker)) < 0)
+    if (http_head_error(&x->out, 500, NULL, x->h1.is_head, worker_date()) < 0)
         a->failed = true;
     else
-        (void)send_or_go(c, NULL, 0, true); /* marks the answer itself */
+        (void)send_or_go(x, NULL, 0, true); /* marks the answer itself */
 }
 
 const struct liege_respond worker_respond = {
@@ -264,22 +266,22 @@ const struct liege_respond worker_respond = {
 
 static ssize_t body_read(struct liege_request *req, void *buf, size_t len)
 {
-    return http_body_read(&conn_of(req)->body, buf, len);
+    return http_body_read(&exchange_of(req)->body, buf, len);
 }
 
 static ssize_t body_read_line(struct liege_request *req, size_t max, const char **ret_data)
 {
-    return http_body_read_line(&conn_of(req)->body, max, ret_data);
+    return http_body_read_line(&exchange_of(req)->body, max, ret_data);
 }
 
 static int body_seek(struct liege_request *req, uint64_t position)
 {
-    return http_body_seek(&conn_of(req)->body, position);
+    return http_body_seek(&exchange_of(req)->body, position);
 }
 
 static uint64_t body_tell(const struct liege_request *req)
 {
-    return http_body_tell(&conn_of(req)->body);
+    return http_body_tell(&exchange_of(req)->body);
 }
 
 const struct liege_body worker_body = {
@@ -297,21 +299,21 @@ static struct liege_str str_of(const char *text)
 }
 
 /* What the parser does not know: the connection. */
-static void fill_connection(struct conn *c)
+static void fill_connection(struct exchange *x)
 {
-    struct liege_request *req = &c->req;
+    struct liege_request *req = &x->req;
 
     req->scheme = http_scheme;
-    req->server_name = str_of(c->acceptor->server_name);
-    req->server_port = str_of(c->acceptor->server_port);
-    req->remote_addr = str_of(c->remote_addr);
-    req->remote_port = str_of(c->remote_port);
-    req->has_body = c->h1.has_body;
-    req->body_length = http_body_length(&c->body);
+    req->server_name = str_of(x->conn->acceptor->server_name);
+    req->server_port = str_of(x->conn->acceptor->server_port);
+    req->remote_addr = str_of(x->conn->remote_addr);
+    req->remote_port = str_of(x->conn->remote_port);
+    req->has_body = x->h1.has_body;
+    req->body_length = http_body_length(&x->body);
 }
 
 /* No application is mounted where the path leads. */
-static void answer_not_found(struct conn *c)
+static void answer_not_found(struct exchange *x)
 {
     static const char text[] = "Not Found\n";
     const struct liege_field type = {
@@ -320,63 +322,64 @@ static void answer_not_found(struct conn *c)
     };
     const struct liege_head head = {.status = 404, .fields = &type, .n_fields = 1};
 
-    if (respond_start(&c->req, &head) == 0)
-        (void)respond_end(&c->req, text, sizeof(text) - 1); /* marks the answer itself */
+    if (respond_start(&x->req, &head) == 0)
+        (void)respond_end(&x->req, text, sizeof(text) - 1); /* marks the answer itself */
 }
 
-static void call(struct conn *c)
+static void call(struct exchange *x)
 {
-    struct liege_request *req = &c->req;
-    const struct app_mount *m = apps_route(c->worker->start->apps, req->path.data, req->path.len);
+    struct worker *w = x->conn->worker;
+    struct liege_request *req = &x->req;
+    const struct app_mount *m = apps_route(w->start->apps, req->path.data, req->path.len);
 
     if (!m) {
-        answer_not_found(c);
+        answer_not_found(x);
         return;
     }
     req->script_name = http_str(m->prefix, m->prefix_len);
     req->path.data += m->prefix_len;
     req->path.len -= m->prefix_len;
     req->app = m->app;
-    c->worker->calling = c;
+    dispatch_begin(w, x);
     m->plugin->call(req);
-    c->worker->calling = NULL;
-    if (c->worker->copied) {
+    if (w->copied) {
         log_warning("%.*s: a process that the application forked there came back: it is ended",
                     (int)req->target.len, req->target.data);
         _exit(EXIT_FAILURE); /* it has no worker's duties */
     }
-    if (!c->answer.ended && !c->answer.failed) {
+    if (!x->answer.ended && !x->answer.failed) {
         log_error("%.*s: the application did not finish its answer", (int)req->target.len,
                   req->target.data);
         respond_fail(req);
     }
+    dispatch_end(w);
 }
 
 /* A body that ends with the connection looks complete to the client unless it is reset. */
-static void reset_connection(const struct conn *c)
+static void reset_connection(const struct exchange *x)
 {
     const struct linger hard = {.l_onoff = 1};
 
-    (void)setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    (void)setsockopt(x->conn->io.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 }
 
-bool answer_request(struct conn *c, const char *base)
+bool answer_request(struct exchange *x, const char *base)
 {
-    struct worker *w = c->worker;
-    struct answer *a = &c->answer;
+    struct worker *w = x->conn->worker;
+    struct answer *a = &x->answer;
 
     *a = (struct answer){0};
     if (w->log.enabled)
         a->start_us = clock_now_us();
-    size_t n_dropped = h1_fill_request(&c->h1, base, &c->req);
+    size_t n_dropped = h1_fill_request(&x->h1, base, &x->req);
     if (n_dropped > 0)
-        log_debug("%s: %zu fields with an underscore in their names were left out", c->remote_addr,
-                  n_dropped);
-    fill_connection(c);
-    call(c);
+        log_debug("%s: %zu fields with an underscore in their names were left out",
+                  x->conn->remote_addr, n_dropped);
+    fill_connection(x);
+    call(x);
     if (w->log.enabled) {
         const struct access_entry e = {
-            .req = &c->req,
+            .req = &x->req,
             .status = a->status,
             .bytes = a->body_bytes,
             .duration_us = clock_now_us() - a->start_us,
@@ -384,6 +387,6 @@ bool answer_request(struct conn *c, const char *base)
         access_log_add(&w->log, &e);
     }
     if (a->failed && a->framed.framing == HTTP_FRAMING_CLOSE)
-        reset_connection(c);
+        reset_connection(x);
     return !a->failed;
 }

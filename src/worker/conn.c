@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a connection: read, parse, have it answered, send, again. Which events are listened
- * to and how long is allowed follow from the state alone (the table `states`).
- *
- * Requests of one connection are answered in order, one at a time. The application runs inside
- * conn_serve(); everything before and after it never waits. */
+/* The life of a connection. Which events are listened to and how long is allowed follow from the
+ * state alone (the table `states`). Requests of one connection are answered in order, one at a
+ * time. Reading them is conn-read.c's, answering them answer.c's; nothing here ever waits. */
 #include "worker/conn.h"
 
 #include <arpa/inet.h>
@@ -18,43 +16,50 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "http/text.h"
-#include "worker/answer.h"
+#include "worker/dispatch.h"
+#include "worker/handoff.h"
 #include "worker/worker-private.h"
 
-#define SPARE_CONNS   64
-#define TURN_REQUESTS 16 /* pipelined ones that are answered before others have their turn */
-#define LINGER_US     (2 * US_PER_SEC)
-#define NEW_IDLE_US   US_PER_SEC /* at the end, for a first request that is probably on its way */
-/* Larger buffers are given back when a connection is idle. */
-#define KEPT_BUF_BYTES ((size_t)16 * 1024)
+#define SPARE_CONNS 64
+#define LINGER_US   (2 * US_PER_SEC)
+#define NEW_IDLE_US US_PER_SEC /* at the end, for a first request that is probably on its way */
 
 /* Of a state: what it waits for and how long. */
 struct state_rule {
-    bool writes;
+    uint32_t events;
     size_t timeout; /* offset in struct worker_conf; 0: LINGER_US */
     bool renews;    /* the time starts again with each sign of life */
     bool untimed;
+    bool paced; /* there must be min-rate on the whole, too */
 };
+
+#define READS (EPOLLIN | EPOLLRDHUP)
 
 /* clang-format off */
 static const struct state_rule states[] = {
-    [CONN_IDLE]   = { .timeout = offsetof(struct worker_conf, keepalive_timeout_us) },
-    [CONN_HEAD]   = { .timeout = offsetof(struct worker_conf, head_timeout_us) },
-    [CONN_BODY]   = { .timeout = offsetof(struct worker_conf, socket_timeout_us), .renews = true },
+    [CONN_IDLE]   = { .events = READS,
+                      .timeout = offsetof(struct worker_conf, keepalive_timeout_us) },
+    [CONN_HEAD]   = { .events = READS,
+                      .timeout = offsetof(struct worker_conf, head_timeout_us) },
+    [CONN_BODY]   = { .events = READS, .renews = true, .paced = true,
+                      .timeout = offsetof(struct worker_conf, socket_timeout_us) },
+    [CONN_READY]  = { .events = EPOLLHUP, .untimed = true },
     [CONN_CALL]   = { .untimed = true },
-    [CONN_WRITE]  = { .timeout = offsetof(struct worker_conf, socket_timeout_us), .renews = true,
-                      .writes = true },
-    [CONN_LINGER] = { 0 },
+    [CONN_WRITE]  = { .events = EPOLLOUT, .renews = true,
+                      .timeout = offsetof(struct worker_conf, socket_timeout_us) },
+    [CONN_LINGER] = { .events = READS },
 };
 /* clang-format on */
 static_assert(COUNT_OF(states) == CONN_STATE_COUNT, "one rule for each state");
 
-static void conn_advance(struct conn *c, const char *base, size_t len);
-
 static uint64_t now_us(const struct conn *c)
 {
     return loop_now_us(c->worker->loop);
+}
+
+const char *conn_peer(const struct conn *c)
+{
+    return *c->remote_addr ? c->remote_addr : c->acceptor->name;
 }
 
 /* Deadlines only move the timer when they come nearer; when it fires early it looks again. So a
@@ -66,364 +71,200 @@ static void set_deadline(struct conn *c, uint64_t at_us)
         loop_timer_set(c->worker->loop, &c->timer, at_us);
 }
 
-static void set_state(struct conn *c, enum conn_state state)
+/* A body must come at min-rate on the whole: a client that sends a byte now and then, and so never
+ * stops making progress, is not waited for without end. */
+static uint64_t paced_deadline(const struct conn *c, uint64_t limit)
 {
-    const struct state_rule *rule = &states[state];
-    uint64_t limit = LINGER_US;
+    const struct worker_conf *conf = c->worker->conf;
+    uint64_t at = now_us(c) + limit;
 
-    if (rule->timeout != 0)
-        limit = *(const uint64_t *)((const char *)c->worker->conf + rule->timeout);
-    if (!rule->untimed && (c->state != state || rule->renews || state == CONN_IDLE))
-        set_deadline(c, now_us(c) + limit);
-    c->state = state;
-    if (state == CONN_WRITE)
-        (void)conn_takes(c); /* from now on */
+    if (conf->min_rate == 0)
+        return at;
+    return MIN(at, c->since_us + limit + c->x->h1.body_bytes * US_PER_SEC / conf->min_rate);
 }
 
-/* Tells epoll what the state waits for, if it does not know yet. Returns false when the connection
- * had to be closed. */
-static bool listen_to(struct conn *c)
+void conn_set_state(struct conn *c, enum conn_state state)
 {
-    bool writes = states[c->state].writes;
-    uint32_t events = writes ? EPOLLOUT : EPOLLIN | EPOLLRDHUP;
+    const struct state_rule *rule = &states[state];
+    bool changes = c->state != state || state == CONN_IDLE;
+
+    if (changes)
+        c->since_us = now_us(c);
+    c->state = state;
+    if (!rule->untimed && (changes || rule->renews)) {
+        uint64_t limit = LINGER_US;
+        if (rule->timeout != 0)
+            limit = *(const uint64_t *)((const char *)c->worker->conf + rule->timeout);
+        set_deadline(c, rule->paced ? paced_deadline(c, limit) : now_us(c) + limit);
+    } else if (state == CONN_CALL && c->worker->conf->harakiri_us != 0) {
+        set_deadline(c, now_us(c) + c->worker->conf->harakiri_us);
+    }
+    if (state == CONN_WRITE)
+        (void)exchange_progresses(c->x); /* from now on */
+}
+
+bool conn_listen(struct conn *c)
+{
+    uint32_t events = states[c->state].events;
     int r = 0;
 
-    if (!c->in_epoll)
+    /* A client that wanted to go on and closes has lost its patience; one that closes after its
+     * only request may wait for the answer all the same. */
+    if (c->state == CONN_READY && c->x->h1.keep_alive)
+        events |= EPOLLRDHUP;
+
+    if (c->listens == events)
+        return true;
+    if (c->listens == 0)
         r = loop_io_add(c->worker->loop, &c->io, events);
-    else if (c->wants_write != writes)
+    else
         r = loop_io_modify(c->worker->loop, &c->io, events);
     if (r < 0) {
         (void)log_errno(LOG_ERR, r, "cannot watch a connection");
         conn_close(c);
         return false;
     }
-    c->in_epoll = true;
-    c->wants_write = writes;
+    c->listens = events;
     return true;
+}
+
+/* epoll reports errors and hang-ups of whatever it knows: what nobody can act on now it must not
+ * know. */
+static void stop_listening(struct conn *c)
+{
+    if (c->listens != 0)
+        loop_io_remove(c->worker->loop, &c->io);
+    c->listens = 0;
 }
 
 /* Birth and death */
 
-static void give_back_memory(struct conn *c)
+void conn_let_go(struct conn *c)
 {
-    if (c->in.capacity > KEPT_BUF_BYTES)
-        buf_done(&c->in);
-    if (c->out.capacity > KEPT_BUF_BYTES)
-        buf_done(&c->out);
-    if (c->body.memory_capacity > KEPT_BUF_BYTES)
-        http_body_done(&c->body);
+    struct worker *w = c->worker;
+
+    stop_listening(c);
+    closep(&c->io.fd);
+    loop_timer_clear(w->loop, &c->timer);
+    loop_task_cancel(&c->more);
+    if (c->x)
+        exchange_end(w, c->x);
+    c->x = NULL;
+    if (c->state == CONN_READY)
+        dispatch_forget(w);
+    list_remove(&c->link);
+    if (w->n_spare_conns < SPARE_CONNS) {
+        list_append(&w->spare_conns, &c->link);
+        w->n_spare_conns++;
+    } else {
+        free(c);
+    }
+    worker_on_conn_end(w);
 }
 
 void conn_close(struct conn *c)
 {
-    struct worker *w = c->worker;
-
-    if (c->in_epoll)
-        loop_io_remove(w->loop, &c->io);
-    closep(&c->io.fd);
-    loop_timer_clear(w->loop, &c->timer);
-    loop_task_cancel(&c->more);
-    conn_drop_file(c);
-    http_body_reset(&c->body);
-    arena_reset(&c->arena);
-    buf_consume(&c->in, buf_len(&c->in));
-    buf_consume(&c->out, buf_len(&c->out));
-    list_remove(&c->link);
-
-    if (w->n_spare < SPARE_CONNS) {
-        give_back_memory(c);
-        list_append(&w->spare_conns, &c->link);
-        w->n_spare++;
-    } else {
-        http_body_done(&c->body);
-        arena_done(&c->arena);
-        buf_done(&c->in);
-        buf_done(&c->out);
-        free(c);
-    }
-    worker_on_conn_end(w);
+    conn_let_go(c);
 }
 
 static struct conn *conn_alloc(struct worker *w)
 {
     struct list *spare = list_first(&w->spare_conns);
 
-    if (spare) {
-        w->n_spare--;
-        list_remove(spare);
-        return container_of(spare, struct conn, link);
-    }
-    struct conn *c = calloc(1, sizeof(*c));
-    if (c)
-        http_body_init(&c->body, w->conf->body_memory_bytes, w->spool_dir);
-    return c;
+    if (!spare)
+        return malloc(sizeof(struct conn));
+    w->n_spare_conns--;
+    list_remove(spare);
+    return container_of(spare, struct conn, link);
 }
 
-/* All is said: waits for the client to close too. */
-static void finish(struct conn *c)
+struct exchange *conn_exchange(struct conn *c)
+{
+    if (!c->x)
+        c->x = exchange_begin(c->worker, c);
+    if (!c->x) {
+        (void)log_errno(LOG_ERR, ENOMEM, "a request is dropped");
+        conn_close(c);
+        return NULL;
+    }
+    return c->x;
+}
+
+void conn_finish(struct conn *c)
 {
     if (shutdown(c->io.fd, SHUT_WR) < 0) {
         conn_close(c); /* the client was faster */
         return;
     }
-    set_state(c, CONN_LINGER);
-    (void)listen_to(c);
+    if (c->x)
+        exchange_end(c->worker, c->x);
+    c->x = NULL;
+    conn_set_state(c, CONN_LINGER);
+    (void)conn_listen(c);
 }
 
-/* Answering */
-
-/* Answers a request that will not reach an application, and closes. */
-static void refuse(struct conn *c, int status, const char *reason)
+void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reason)
 {
+    struct exchange *x = conn_exchange(c);
+    char text[16];
+    struct liege_field retry = {.name = {"Retry-After", 11}, .value = {.data = text}};
+
+    if (!x)
+        return;
     if (log_limit_allows(&c->worker->refusals, now_us(c)))
-        log_info("%s: answered %d: %s", *c->remote_addr ? c->remote_addr : c->acceptor->name,
-                 status, reason);
-    int r = http_head_error(&c->out, status, NULL, c->h1.is_head, worker_date(c->worker));
+        log_info("%s: answered %d: %s", conn_peer(c), status, reason);
+    retry.value.len = (size_t)snprintf(text, sizeof(text), "%u", retry_s);
+    int r =
+        http_head_error(&x->out, status, retry_s > 0 ? &retry : NULL, x->h1.is_head, worker_date());
     if (r == 0)
-        r = conn_flush(c);
+        r = exchange_flush(x);
     if (r < 0) {
         conn_close(c);
         return;
     }
     c->close_after = true;
-    if (!conn_all_sent(c)) {
-        set_state(c, CONN_WRITE);
-        (void)listen_to(c);
+    if (exchange_all_sent(x)) {
+        conn_finish(c);
         return;
     }
-    finish(c);
+    conn_set_state(c, CONN_WRITE);
+    (void)conn_listen(c);
 }
 
-/* The request is complete and @base is where its head stands. Returns false if the connection ends
- * here: it may be freed then. */
-static bool conn_serve(struct conn *c, const char *base, bool more_input)
+void conn_go_idle(struct conn *c)
 {
-    set_state(c, CONN_CALL);
-    bool client_closes = !c->h1.keep_alive;
-    bool whole = answer_request(c, base);
-    loop_update_now(c->worker->loop); /* what follows is timed from here on */
-    c->n_requests++;
-    worker_on_answer(c->worker);
-    http_body_reset(&c->body);
-    arena_reset(&c->arena);
-    h1_reset(&c->h1, &c->worker->limits, &c->arena);
-
-    if (!whole) {
-        conn_close(c);
-        return false;
-    }
-    c->close_after |= !c->answer.framed.keep_alive;
-    if (!c->close_after || !conn_all_sent(c))
-        return true;
-    /* A client that said it sends nothing more leaves nothing unread: no need to linger. */
-    if (client_closes && !more_input)
-        conn_close(c);
-    else
-        finish(c);
-    return false;
-}
-
-/* Reading */
-
-/* Keeps bytes that were read into scratch memory; those in c->in already are where they should be.
- */
-static bool keep(struct conn *c, const char *base, size_t len)
-{
-    if (buf_len(&c->in) > 0 && base >= c->in.data && base < c->in.data + c->in.capacity) {
-        buf_consume(&c->in, (size_t)(base - buf_at(&c->in)));
-        c->in.end = c->in.start + len;
-        return true;
-    }
-    buf_consume(&c->in, buf_len(&c->in));
-    if (buf_append(&c->in, base, len) < 0) {
-        conn_close(c);
-        return false;
-    }
-    return true;
-}
-
-static void go_idle(struct conn *c)
-{
-    buf_consume(&c->in, buf_len(&c->in));
-    give_back_memory(c);
-    set_state(c, CONN_IDLE);
-    if (listen_to(c) && c->worker->draining)
+    if (c->x)
+        exchange_end(c->worker, c->x);
+    c->x = NULL;
+    conn_set_state(c, CONN_IDLE);
+    if (conn_listen(c) && c->worker->draining)
         conn_drain(c);
 }
 
-/* The body is not complete: its head is kept, then the rest is waited for. */
-static void wait_for_body(struct conn *c, const char *base)
-{
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const struct iovec iov = {.iov_base = (void *)go_on, .iov_len = sizeof(go_on) - 1};
-
-    if (!keep(c, base, c->h1.head_len))
-        return;
-    if (c->h1.expect_continue && c->h1.body_bytes == 0 && c->state != CONN_BODY &&
-        conn_send(c, &iov, 1) < 0) {
-        conn_close(c);
-        return;
-    }
-    set_state(c, CONN_BODY);
-    (void)listen_to(c);
-}
-
-/* Takes one request from the front of @len bytes at @base. Returns how many bytes it was, 0 if it
- * is not complete (or refused) and nothing is left to do, or -1 if the connection is closing. */
-static ssize_t take_request(struct conn *c, const char *base, size_t len)
-{
-    enum h1_state state = h1_parse_head(&c->h1, base, len);
-    size_t used = 0;
-
-    if (state == H1_MORE) {
-        if (keep(c, base, len)) {
-            set_state(c, CONN_HEAD);
-            (void)listen_to(c);
-        }
-        return 0;
-    }
-    if (state == H1_HEAD_DONE) {
-        state = h1_parse_body(&c->h1, base + c->h1.head_len, len - c->h1.head_len, &c->body, &used);
-        if (state == H1_MORE) {
-            wait_for_body(c, base);
-            return 0;
-        }
-    }
-    if (state == H1_REFUSED) {
-        refuse(c, c->h1.status, c->h1.reason);
-        return 0;
-    }
-    used += c->h1.head_len;
-    return conn_serve(c, base, used < len) ? (ssize_t)used : -1;
-}
-
-/* Answers the requests that stand in @len bytes at @base, in order. */
-static void conn_advance(struct conn *c, const char *base, size_t len)
-{
-    for (unsigned n = 0; len > 0; n++) {
-        if (n == TURN_REQUESTS) {
-            if (keep(c, base, len))
-                loop_task_queue(c->worker->loop, &c->more);
-            return;
-        }
-        ssize_t used = take_request(c, base, len);
-        if (used <= 0)
-            return;
-        base += used;
-        len -= (size_t)used;
-        if (!conn_all_sent(c)) {
-            if (len == 0)
-                buf_consume(&c->in, buf_len(&c->in));
-            else if (!keep(c, base, len))
-                return;
-            set_state(c, CONN_WRITE);
-            (void)listen_to(c);
-            return;
-        }
-    }
-    go_idle(c);
-}
-
-static void on_more(struct loop_task *t)
-{
-    struct conn *c = container_of(t, struct conn, more);
-
-    conn_advance(c, buf_at(&c->in), buf_len(&c->in));
-}
-
-/* The rest of a body has come: it is parsed from scratch memory, its head waits in c->in. */
-static void read_body(struct conn *c, const char *data, size_t len)
-{
-    size_t used = 0;
-    enum h1_state state = h1_parse_body(&c->h1, data, len, &c->body, &used);
-
-    if (state == H1_MORE) {
-        set_state(c, CONN_BODY);
-        return;
-    }
-    if (state == H1_REFUSED) {
-        refuse(c, c->h1.status, c->h1.reason);
-        return;
-    }
-    size_t head_len = c->h1.head_len;
-    if (buf_append(&c->in, data + used, len - used) < 0) {
-        conn_close(c);
-        return;
-    }
-    if (!conn_serve(c, buf_at(&c->in), used < len))
-        return;
-    buf_consume(&c->in, head_len);
-    if (!conn_all_sent(c)) {
-        set_state(c, CONN_WRITE);
-        (void)listen_to(c);
-    } else if (buf_len(&c->in) > 0) {
-        conn_advance(c, buf_at(&c->in), buf_len(&c->in));
-    } else {
-        go_idle(c);
-    }
-}
-
-/* The client has sent its last byte. */
-static void on_end_of_input(struct conn *c)
-{
-    if (c->state == CONN_HEAD || c->state == CONN_BODY)
-        log_debug("%s: closed in the middle of a request", c->remote_addr);
-    conn_close(c);
-}
-
-static void read_request(struct conn *c)
-{
-    struct worker *w = c->worker;
-    bool scratch = c->state == CONN_BODY || buf_len(&c->in) == 0;
-
-    if (!scratch && buf_reserve(&c->in, 4096) < 0) {
-        conn_close(c);
-        return;
-    }
-    char *at = scratch ? w->scratch : c->in.data + c->in.end;
-    size_t room = scratch ? sizeof(w->scratch) : c->in.capacity - c->in.end;
-    ssize_t n = recv(c->io.fd, at, room, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        (void)listen_to(c);
-        return;
-    }
-    if (n <= 0) {
-        on_end_of_input(c);
-        return;
-    }
-    if (c->state == CONN_BODY) {
-        read_body(c, at, (size_t)n);
-    } else if (scratch) {
-        conn_advance(c, at, (size_t)n);
-    } else {
-        c->in.end += (size_t)n;
-        conn_advance(c, buf_at(&c->in), buf_len(&c->in));
-    }
-}
+/* Events */
 
 static void write_answer(struct conn *c)
 {
-    int r = conn_flush(c);
+    int r = exchange_flush(c->x);
 
     if (r < 0) {
         conn_close(c);
         return;
     }
-    set_state(c, CONN_WRITE);
-    if (!conn_all_sent(c))
+    conn_set_state(c, CONN_WRITE);
+    if (!exchange_all_sent(c->x))
         return;
     if (c->close_after)
-        finish(c);
-    else if (buf_len(&c->in) > 0)
-        conn_advance(c, buf_at(&c->in), buf_len(&c->in));
+        conn_finish(c);
     else
-        go_idle(c);
+        conn_read_on(c);
 }
 
 /* Throws away what a client sends that was told goodbye. */
 static void linger(struct conn *c)
 {
-    ssize_t n = recv(c->io.fd, c->worker->scratch, sizeof(c->worker->scratch), 0);
+    char *scratch = crew_self()->scratch;
+    ssize_t n = recv(c->io.fd, scratch, CREW_SCRATCH_BYTES, 0);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         conn_close(c);
@@ -433,6 +274,10 @@ static void on_event(struct loop_io *io, uint32_t events)
 {
     struct conn *c = container_of(io, struct conn, io);
 
+    if (c->state == CONN_CALL) {
+        stop_listening(c); /* whatever it is, it shows when the answer is sent */
+        return;
+    }
     if (events & EPOLLERR) {
         conn_close(c);
         return;
@@ -444,18 +289,27 @@ static void on_event(struct loop_io *io, uint32_t events)
     case CONN_LINGER:
         linger(c);
         break;
+    case CONN_READY:
+        log_debug("%s: gone before its request had its turn", conn_peer(c));
+        conn_close(c);
+        break;
     default:
         /* Pipelined requests that wait for their turn come before what can be read now. */
         if (list_empty(&c->more.link))
-            read_request(c);
+            conn_read(c);
     }
 }
 
-/* True if the client has done what is waited for, and only we have not looked yet: the application
- * had the worker to itself, say. */
+static void on_more(struct loop_task *t)
+{
+    conn_read_on(container_of(t, struct conn, more));
+}
+
+/* True if the client has done what is waited for, and only we have not looked yet: the loop was
+ * busy, say. */
 static bool has_news(const struct conn *c)
 {
-    struct pollfd p = {.fd = c->io.fd, .events = states[c->state].writes ? POLLOUT : POLLIN};
+    struct pollfd p = {.fd = c->io.fd, .events = c->state == CONN_WRITE ? POLLOUT : POLLIN};
 
     return c->state != CONN_LINGER && poll(&p, 1, 0) > 0;
 }
@@ -463,82 +317,104 @@ static bool has_news(const struct conn *c)
 static void cut_off(struct conn *c)
 {
     if (log_limit_allows(&c->worker->refusals, now_us(c)))
-        log_info("%s: took nothing of its answer for socket-timeout: cut off",
-                 *c->remote_addr ? c->remote_addr : c->acceptor->name);
+        log_info("%s: took nothing of its answer for socket-timeout: cut off", conn_peer(c));
     conn_close(c);
 }
 
-static void on_timer(struct loop_timer *t)
+static void on_deadline(struct conn *c)
 {
-    struct conn *c = container_of(t, struct conn, timer);
-
-    if (c->state == CONN_CALL)
-        return; /* pipelined requests wait for their turn: of a state that is over */
-    if (now_us(c) < c->deadline_us) {
-        loop_timer_set(c->worker->loop, t, c->deadline_us);
-        return;
-    }
-    if (has_news(c)) {
-        loop_timer_set(c->worker->loop, t, now_us(c) + US_PER_MS);
-        return;
-    }
     switch (c->state) {
     case CONN_HEAD:
-        refuse(c, 408, "the head of the request took longer than http-timeout");
+        conn_refuse(c, 408, 0, "the head of the request took longer than http-timeout");
         break;
     case CONN_BODY:
-        refuse(c, 408, "the body of the request made no progress for socket-timeout");
+        conn_refuse(c, 408, 0,
+                    "the body of the request came slower than min-rate, or not at all "
+                    "for socket-timeout");
         break;
     case CONN_IDLE:
-        finish(c);
+        conn_finish(c);
         break;
     case CONN_WRITE:
-        if (conn_takes(c))
-            set_state(c, CONN_WRITE);
+        if (exchange_progresses(c->x))
+            conn_set_state(c, CONN_WRITE);
         else
             cut_off(c);
+        break;
+    case CONN_CALL:
+        worker_on_stuck(c);
         break;
     default:
         conn_close(c);
     }
 }
 
+static void on_timer(struct loop_timer *t)
+{
+    struct conn *c = container_of(t, struct conn, timer);
+    bool untimed =
+        c->state == CONN_READY || (c->state == CONN_CALL && c->worker->conf->harakiri_us == 0);
+
+    if (untimed)
+        return; /* of a state that is over */
+    if (now_us(c) < c->deadline_us)
+        loop_timer_set(c->worker->loop, t, c->deadline_us);
+    else if (c->state != CONN_CALL && has_news(c))
+        loop_timer_set(c->worker->loop, t, now_us(c) + US_PER_MS);
+    else
+        on_deadline(c);
+}
+
 void conn_drain(struct conn *c)
 {
     uint64_t grace_us = c->worker->drain_idle_us;
 
-    if (c->state != CONN_IDLE || has_news(c))
-        return; /* its next answer says that the connection closes */
+    if (c->state != CONN_IDLE)
+        return; /* later, when its answer is sent */
+    int r = grace_us > 0 ? handoff_give(c) : -ESRCH;
+    if (r == 0) {
+        conn_let_go(c);
+        return;
+    }
+    if (r == -EAGAIN)
+        worker_offer_later(c->worker);
+    if (has_news(c))
+        return;
     if (c->n_requests == 0)
         grace_us = MAX(grace_us, NEW_IDLE_US);
     if (grace_us == 0)
-        finish(c);
+        conn_finish(c);
     else
         set_deadline(c, MIN(c->deadline_us, now_us(c) + grace_us));
 }
 
-void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct sockaddr *peer)
+struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd)
 {
     struct conn *c = conn_alloc(w);
 
     if (!c) {
         (void)close(fd);
         (void)log_errno(LOG_ERR, ENOMEM, "a connection is refused");
-        return;
+        return NULL;
     }
-    c->io = (struct loop_io){.fd = fd, .fn = on_event};
-    c->worker = w;
-    c->acceptor = a;
-    c->state = CONN_IDLE;
-    c->in_epoll = c->wants_write = c->close_after = false;
-    c->n_requests = 0;
-    c->timer = (struct loop_timer){.fn = on_timer};
-    c->file = (struct conn_file){.fd = -1};
+    *c = (struct conn){
+        .io = {.fd = fd, .fn = on_event},
+        .worker = w,
+        .acceptor = a,
+        .timer.fn = on_timer,
+    };
     loop_task_init(&c->more, on_more);
     list_append(&w->conns, &c->link);
-    h1_reset(&c->h1, &w->limits, &c->arena);
+    conn_set_state(c, CONN_IDLE);
+    return c;
+}
 
-    c->remote_addr[0] = c->remote_port[0] = '\0';
+void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct sockaddr *peer)
+{
+    struct conn *c = conn_adopt(w, a, fd);
+
+    if (!c)
+        return;
     if (peer->sa_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
         (void)inet_ntop(AF_INET, &in->sin_addr, c->remote_addr, sizeof(c->remote_addr));
@@ -548,6 +424,5 @@ void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct 
         (void)inet_ntop(AF_INET6, &in6->sin6_addr, c->remote_addr, sizeof(c->remote_addr));
         (void)snprintf(c->remote_port, sizeof(c->remote_port), "%u", ntohs(in6->sin6_port));
     }
-    set_state(c, CONN_IDLE);
-    read_request(c); /* the first bytes are usually here already */
+    conn_read(c); /* the first bytes are usually here already */
 }

@@ -38,6 +38,23 @@ const struct liege_option worker_options[] = {
     { .name = "socket-timeout", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(socket_timeout_us),
       .min = US_PER_MS, .max = US_A_DAY, .dflt = "60", .arg = "SECONDS",
       .help = "how long a client may go without sending of a body or taking of an answer" },
+    { .name = "min-rate", .type = LIEGE_OPTION_BYTES, .offset = FIELD(min_rate), .dflt = "240",
+      .arg = "BYTES", .help = "bytes a second that the body of a request must come at on the whole, "
+                              "after its first socket-timeout; 0: any" },
+    { .name = "harakiri", .aliases = "t", .type = LIEGE_OPTION_SECONDS,
+      .offset = FIELD(harakiri_us), .max = US_A_DAY, .arg = "SECONDS",
+      .help = "a worker whose application takes longer than this for a request is killed; 0: never" },
+    { .name = "threads", .type = LIEGE_OPTION_UINT, .offset = FIELD(threads), .min = 1, .max = 1024,
+      .dflt = "1", .arg = "N", .help = "requests that a worker runs at the same time, in threads" },
+    { .name = "enable-threads", .type = LIEGE_OPTION_ALWAYS,
+      .help = "threads of the application run" },
+    { .name = "max-waiting", .type = LIEGE_OPTION_UINT, .offset = FIELD(max_waiting), .min = 1,
+      .max = 1000000, .dflt = "4096", .arg = "N",
+      .help = "complete requests that may wait in a worker; more are answered 503" },
+    { .name = "overload-wait", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(overload_wait_us),
+      .min = US_PER_MS, .max = US_A_DAY, .dflt = "1", .arg = "SECONDS",
+      .help = "once requests have been waiting for 5 seconds without a break, those that would wait "
+              "longer than this are answered 503" },
     { .name = "disable-logging", .aliases = "L", .type = LIEGE_OPTION_FLAG,
       .offset = FIELD(disable_logging), .help = "do not log requests" },
 };

@@ -18,6 +18,12 @@ struct worker_conf {
     uint64_t head_timeout_us;
     uint64_t keepalive_timeout_us;
     uint64_t socket_timeout_us;
+    uint64_t min_rate; /* bytes a second */
+    uint64_t harakiri_us;
+    uint64_t overload_wait_us;
+
+    uint64_t threads;
+    uint64_t max_waiting;
 
     bool disable_logging;
 };

@@ -7,16 +7,17 @@
 #include "ipc/channel.h"
 #include "proto/h1.h"
 #include "worker/access-log.h"
+#include "worker/crew.h"
+#include "worker/scoreboard.h"
 #include "worker/worker.h"
 
 /* Inside the worker: shared by worker.c, accept.c, conn.c and respond.c. */
-
-#define WORKER_SCRATCH_BYTES (64 * 1024)
 
 /* A listening socket, with what requests that come through it are told. */
 struct acceptor {
     struct loop_io io;
     struct worker *worker;
+    uint32_t id; /* struct worker_listener */
     const char *name;
     char server_name[256];
     char server_port[8];
@@ -35,30 +36,51 @@ struct worker {
     struct loop_timer accept_timer; /* accepting rests: no descriptors are left */
     uint64_t rest_logged_us;        /* when that was said last */
 
-    struct conn *calling; /* whose request the application has now */
-    bool copied;          /* this is no worker but a process that its application forked */
+    struct crew crew;
+    unsigned n_calls; /* of the application, in progress */
+    bool copied;      /* this is no worker but a process that its application forked */
 
-    struct list conns;
-    struct list spare_conns; /* closed ones, to be used again */
-    size_t n_spare;
+    struct list conns; /* all but those in @ready */
+    struct list ready; /* connections whose request waits for a call */
+    size_t n_ready;
+    struct loop_task turn; /* of the first of them */
+    struct loop_io queue_io;
+    bool takes;         /* what others gave; not any more when it drains */
+    bool queue_listens; /* epoll has been told */
+    char *entry;        /* of the queue, as it was taken */
+
+    struct list spare_conns, spare_exchanges; /* to be used again */
+    size_t n_spare_conns, n_spare_exchanges;
     struct h1_limits limits;
-    struct http_date date;
     struct access_log log;
     struct log_limit refusals;
     const char *spool_dir;
 
     bool draining;
-    uint64_t drain_idle_us; /* how long connections may stay idle then; 0: nobody follows */
-    bool loyal;             /* the master knows that a request was answered */
-
-    char scratch[WORKER_SCRATCH_BYTES]; /* what was just read; valid within one callback */
+    _Atomic(bool) closes;    /* answers say that their connection closes; read by all threads */
+    uint64_t drain_idle_us;  /* how long connections may stay idle then; 0: nobody follows */
+    struct loop_timer offer; /* idle connections again, for which the queue had no room */
+    bool stopping;           /* as soon as no call is in progress */
+    int exit_code;           /* then */
+    bool loyal;              /* the master knows that a request was answered */
 };
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" */
-const char *worker_date(struct worker *w);
+/* "Sun, 06 Nov 1994 08:49:37 GMT". For threads of the crew. */
+const char *worker_date(void);
+
+static inline struct scoreboard_slot *worker_slot(const struct worker *w)
+{
+    return &w->start->board->slots[w->start->id - 1];
+}
 
 /* A connection has ended: a draining worker without any is done. */
 void worker_on_conn_end(struct worker *w);
+
+/* Idle connections are given away again in a moment. */
+void worker_offer_later(struct worker *w);
+
+/* The request of @c has been in the application for longer than harakiri allows. */
+void worker_on_stuck(struct conn *c);
 
 /* A request has been answered. */
 void worker_on_answer(struct worker *w);

@@ -21,11 +21,13 @@
 #include "base/log.h"
 #include "ipc/family.h"
 #include "worker/conn.h"
+#include "worker/dispatch.h"
 #include "worker/worker-private.h"
 
 /* How long an idle connection may stay idle when a successor serves: the client's next request is
  * answered with "Connection: close", which closes without a race. */
 #define DRAIN_IDLE_US (10 * US_PER_SEC)
+#define OFFER_US      (10 * US_PER_MS)
 
 static struct worker *the_worker; /* of this process: for plugins and signal handlers */
 
@@ -46,9 +48,9 @@ int worker_request_reload(void)
     return the_worker ? message_send(the_worker->channel.io.fd, &m) : -ESRCH;
 }
 
-const char *worker_date(struct worker *w)
+const char *worker_date(void)
 {
-    return http_date_at(&w->date, time(NULL));
+    return http_date_at(&crew_self()->date, time(NULL));
 }
 
 void worker_on_answer(struct worker *w)
@@ -59,10 +61,32 @@ void worker_on_answer(struct worker *w)
         w->loyal = message_send(w->channel.io.fd, &m) == 0;
 }
 
+/* Ends the process, but not in the middle of a call: who asks for it kills what does not end. */
+static void stop(struct worker *w, int code)
+{
+    w->stopping = true;
+    w->exit_code = code;
+    if (w->n_calls == 0)
+        loop_stop(w->loop, code);
+}
+
 void worker_on_conn_end(struct worker *w)
 {
-    if (w->draining && !w->accepting && list_empty(&w->conns))
-        loop_stop(w->loop, EXIT_SUCCESS);
+    if (w->draining && !w->accepting && list_empty(&w->conns) && list_empty(&w->ready))
+        stop(w, EXIT_SUCCESS);
+}
+
+static void on_offer(struct loop_timer *t)
+{
+    struct worker *w = container_of(t, struct worker, offer);
+
+    LIST_FOREACH (item, &w->conns)
+        conn_drain(container_of(item, struct conn, link));
+}
+
+void worker_offer_later(struct worker *w)
+{
+    loop_timer_set(w->loop, &w->offer, loop_now_us(w->loop) + OFFER_US);
 }
 
 /* Begins to finish or, when nobody follows any more, finishes faster. */
@@ -73,9 +97,11 @@ static void drain(struct worker *w, enum family_drain how)
 
     if (!first && how != FAMILY_DRAIN_LAST)
         return;
-    w->draining = true; /* answers say from now on that their connection closes */
+    w->draining = true;
     w->drain_idle_us = how == FAMILY_DRAIN_LAST ? 0 : DRAIN_IDLE_US;
+    w->closes = how == FAMILY_DRAIN_LAST;
     if (first) {
+        dispatch_stop(w);
         accept_stop(w, how == FAMILY_DRAIN_LAST);
         if (message_send(w->channel.io.fd, &closed) < 0)
             log_debug("the master does not listen"); /* it will see our end */
@@ -94,7 +120,7 @@ static int on_drain(struct channel *c, struct message *m)
 static int on_stop(struct channel *c, struct message *m)
 {
     (void)m;
-    loop_stop(container_of(c, struct worker, channel)->loop, EXIT_SUCCESS);
+    stop(container_of(c, struct worker, channel), EXIT_SUCCESS);
     return 0;
 }
 
@@ -110,7 +136,7 @@ static void on_master_lost(struct channel *c, int error)
     struct worker *w = container_of(c, struct worker, channel);
 
     (void)error;
-    loop_stop(w->loop, EXIT_FAILURE); /* nobody would ever tell us to end */
+    stop(w, EXIT_FAILURE); /* nobody would ever tell us to end */
 }
 
 static void on_wake(struct loop_io *io, uint32_t events)
@@ -179,21 +205,62 @@ static void give_back_signal(int sig)
 static void on_fork(void)
 {
     the_worker->copied = true;
-    if (the_worker->calling)
-        the_worker->calling->answer.failed = true;
+    if (crew_self() && crew_self()->calling)
+        crew_self()->calling->answer.failed = true;
     give_back_signal(SIGTERM);
     for (size_t i = 0; i < COUNT_OF(quiet_signals); i++)
         give_back_signal(quiet_signals[i]);
 }
 
-static void before_wait(void)
+/* A request has been in the application for too long. This worker is lost: others take what they
+ * can of its connections, then it goes, with all that it has. */
+void worker_on_stuck(struct conn *c)
 {
-    apps_wait_begin(the_worker->start->apps);
+    struct worker *w = c->worker;
+    const struct liege_request *req = &c->x->req;
+
+    log_error("harakiri: %.*s %.*s from %s has been running for %llu s: this worker is killed",
+              (int)req->method.len, req->method.data, (int)MIN(req->target.len, (size_t)200),
+              req->target.data, conn_peer(c),
+              (unsigned long long)((loop_now_us(w->loop) - c->since_us) / US_PER_SEC));
+    drain(w, FAMILY_DRAIN_SUCCEEDED);
+    access_log_flush(&w->log);
+    (void)kill(getpid(), SIGKILL);
 }
 
-static void after_wait(void)
+static void before_wait(void *data)
 {
-    apps_wait_end(the_worker->start->apps);
+    struct worker *w = data;
+
+    atomic_store_explicit(&worker_slot(w)->idle, dispatch_may_call(w) && w->takes,
+                          memory_order_relaxed);
+}
+
+static void on_taken(void *data)
+{
+    dispatch_on_taken(data);
+}
+
+static bool is_behind(void *data)
+{
+    const struct worker *w = data;
+
+    return scoreboard_others_idle(w->start->board, w->start->id);
+}
+
+static void on_end(void *data, int code)
+{
+    struct worker *w = data;
+
+    if (code < 0) {
+        (void)log_errno(LOG_ERR, code, "the loop failed");
+        code = EXIT_FAILURE;
+    }
+    access_log_flush(&w->log);
+    if (!crew_self()->inside)
+        apps_wait_end(w->start->apps);
+    apps_stop(w->start->apps);
+    _exit(code);
 }
 
 static int set_up(struct worker *w, struct errmsg *err)
@@ -203,6 +270,8 @@ static int set_up(struct worker *w, struct errmsg *err)
 
     list_init(&w->conns);
     list_init(&w->spare_conns);
+    list_init(&w->spare_exchanges);
+    w->offer.fn = on_offer;
     w->spool_dir = spool_dir && *spool_dir ? spool_dir : "/tmp";
     w->limits = (struct h1_limits){
         .max_head_bytes = conf->max_head_bytes,
@@ -230,16 +299,21 @@ static int set_up(struct worker *w, struct errmsg *err)
     r = apps_worker_start(w->start->apps, err);
     if (r < 0)
         return r;
-    r = accept_start(w);
+    /* In a worker of one thread at a time the application's calls are all on this one. */
+    const struct crew_owner owner = {
+        .before_wait = before_wait,
+        .on_taken = on_taken,
+        .is_behind = is_behind,
+        .on_end = on_end,
+        .data = w,
+    };
+    r = crew_start(&w->crew, w->loop, w->start->apps, conf->threads, conf->threads == 1, &owner);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot start the threads");
+    r = dispatch_start(w);
+    if (r == 0)
+        r = accept_start(w);
     return r < 0 ? errmsg_set_errno(err, r, "cannot accept connections") : 0;
-}
-
-static bool need_wait_hooks(const struct apps *apps)
-{
-    for (size_t i = 0; i < apps->n_plugins; i++)
-        if (apps->plugins[i]->wait_begin)
-            return true;
-    return false;
 }
 
 int worker_run(const struct worker_start *start)
@@ -258,15 +332,5 @@ int worker_run(const struct worker_start *start)
     }
     if (message_send(w->channel.io.fd, &ready) < 0)
         return EXIT_FAILURE; /* the master has gone */
-    if (need_wait_hooks(start->apps))
-        loop_set_wait_hooks(w->loop, before_wait, after_wait);
-
-    int code = loop_run(w->loop);
-    if (code < 0) {
-        (void)log_errno(LOG_ERR, code, "the loop failed");
-        code = EXIT_FAILURE;
-    }
-    access_log_flush(&w->log);
-    apps_stop(start->apps);
-    return code;
+    crew_lead(&w->crew);
 }

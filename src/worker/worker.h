@@ -6,12 +6,16 @@
 #include <sys/types.h>
 
 #include "app/app.h"
+#include "worker/queue.h"
 #include "worker/worker-conf.h"
 
 /* A worker: the process that owns client connections and runs the application. */
 
+struct scoreboard;
+
 struct worker_listener {
     int fd;
+    uint32_t id;      /* the same in all generations */
     const char *name; /* as the configuration writes it */
 };
 
@@ -24,6 +28,8 @@ struct worker_start {
     int channel_fd; /* to the master: ipc/family.h */
     const struct worker_listener *listeners;
     size_t n_listeners;
+    struct queue queue;             /* of the instance */
+    const struct scoreboard *board; /* of the generation */
     const struct worker_conf *conf;
     const struct apps *apps;
 };

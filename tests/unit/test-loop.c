@@ -375,21 +375,16 @@ static void before(void)
     note('<');
 }
 
-static void after(void)
-{
-    note('>');
-}
-
 static void test_hooks(void **state)
 {
     struct letter_timer t = {0};
 
     (void)state;
-    loop_set_wait_hooks(unit_loop, before, after);
+    loop_set_wait_hook(unit_loop, before);
     set_timer(&t, 'z', 1);
     assert_int_equal(unit_run_loop(), 0);
-    assert_string_equal(trace, "<>z");
-    loop_set_wait_hooks(unit_loop, NULL, NULL);
+    assert_string_equal(trace, "<z");
+    loop_set_wait_hook(unit_loop, NULL);
 }
 
 static void test_no_leak(void **state)

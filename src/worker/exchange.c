@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests in progress: their memory, which is used again, and the sending of their answers. Bytes
+ * go out first, then perhaps a piece of a file, as much as the socket takes. What it does not take
+ * is kept (copied, or as a descriptor) for the loop, which sends it when there is room; only an
+ * application that goes on writing to a slow client waits here, and for no longer than
+ * socket-timeout without progress. */
+#include "worker/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "worker/conn.h"
+#include "worker/worker-private.h"
+
+#define FILE_TURN_BYTES ((size_t)1024 * 1024)
+#define MAX_SPARE       64
+/* Larger buffers are given back when a request is over. */
+#define KEPT_BUF_BYTES ((size_t)16 * 1024)
+
+/* Memory */
+
+static void drop_file(struct exchange *x)
+{
+    closep(&x->file.fd);
+    x->file = (struct exchange_file){.fd = -1};
+}
+
+struct exchange *exchange_begin(struct worker *w, struct conn *c)
+{
+    struct list *spare = list_first(&w->spare_exchanges);
+    struct exchange *x = NULL;
+
+    if (spare) {
+        w->n_spare_exchanges--;
+        list_remove(spare);
+        x = container_of(spare, struct exchange, link);
+    } else {
+        x = calloc(1, sizeof(*x));
+        if (!x)
+            return NULL;
+        list_init(&x->link);
+        x->file.fd = -1;
+        http_body_init(&x->body, w->conf->body_memory_bytes, w->spool_dir);
+        h1_reset(&x->h1, &w->limits, &x->arena);
+    }
+    x->conn = c;
+    return x;
+}
+
+static void free_exchange(struct exchange *x)
+{
+    http_body_done(&x->body);
+    arena_done(&x->arena);
+    buf_done(&x->in);
+    buf_done(&x->out);
+    free(x);
+}
+
+static void give_back_memory(struct exchange *x)
+{
+    if (x->in.capacity > KEPT_BUF_BYTES)
+        buf_done(&x->in);
+    if (x->out.capacity > KEPT_BUF_BYTES)
+        buf_done(&x->out);
+    if (x->body.memory_capacity > KEPT_BUF_BYTES)
+        http_body_done(&x->body);
+}
+
+void exchange_next(struct worker *w, struct exchange *x)
+{
+    http_body_reset(&x->body);
+    arena_reset(&x->arena);
+    h1_reset(&x->h1, &w->limits, &x->arena);
+    x->ready_us = 0;
+    x->untouched = true;
+}
+
+void exchange_end(struct worker *w, struct exchange *x)
+{
+    drop_file(x);
+    if (w->n_spare_exchanges == MAX_SPARE) {
+        free_exchange(x);
+        return;
+    }
+    buf_consume(&x->in, buf_len(&x->in));
+    buf_consume(&x->out, buf_len(&x->out));
+    if (!x->untouched)
+        exchange_next(w, x);
+    give_back_memory(x);
+    x->conn = NULL;
+    list_append(&w->spare_exchanges, &x->link);
+    w->n_spare_exchanges++;
+}
+
+/* Sending */
+
+/* Sends a part of the file, then the other connections have their turn. */
+static int send_file(struct exchange *x)
+{
+    off_t offset = (off_t)x->file.offset;
+    size_t len = (size_t)MIN(x->file.left, (uint64_t)FILE_TURN_BYTES);
+    ssize_t n = sendfile(x->conn->io.fd, x->file.fd, &offset, len);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    if (n == 0)
+        return -EIO; /* the file became shorter: the client was promised more */
+    x->file.offset += (uint64_t)n;
+    x->file.left -= (uint64_t)n;
+    if (x->file.left == 0)
+        drop_file(x);
+    return 0;
+}
+
+int exchange_send(struct exchange *x, const struct iovec *iov, size_t n_iov)
+{
+    struct iovec all[5];
+    struct msghdr msg = {.msg_iov = all};
+    size_t waiting = buf_len(&x->out), sent = 0;
+
+    assert(n_iov < COUNT_OF(all) && x->file.fd < 0);
+    if (waiting > 0)
+        all[msg.msg_iovlen++] = (struct iovec){.iov_base = buf_at(&x->out), .iov_len = waiting};
+    for (size_t i = 0; i < n_iov; i++)
+        if (iov[i].iov_len > 0)
+            all[msg.msg_iovlen++] = iov[i];
+    if (msg.msg_iovlen == 0)
+        return 0;
+
+    ssize_t n = sendmsg(x->conn->io.fd, &msg, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        return -errno;
+    sent = n > 0 ? (size_t)n : 0;
+
+    size_t of_out = MIN(sent, waiting);
+    buf_consume(&x->out, of_out);
+    sent -= of_out;
+    for (size_t i = 0; i < n_iov; i++) {
+        size_t skip = MIN(sent, iov[i].iov_len);
+        sent -= skip;
+        int r = buf_append(&x->out, (const char *)iov[i].iov_base + skip, iov[i].iov_len - skip);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Sends what waits, as far as there is room. Returns 0 or a negative errno. */
+int exchange_flush(struct exchange *x)
+{
+    while (buf_len(&x->out) > 0) {
+        ssize_t n = send(x->conn->io.fd, buf_at(&x->out), buf_len(&x->out), MSG_NOSIGNAL);
+        if (n < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        buf_consume(&x->out, (size_t)n);
+    }
+    return x->file.fd >= 0 ? send_file(x) : 0;
+}
+
+int exchange_send_file(struct exchange *x, int fd, uint64_t offset, uint64_t len)
+{
+    assert(x->file.fd < 0);
+
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0)
+        return -errno;
+    x->file = (struct exchange_file){.fd = copy, .offset = offset, .left = len};
+    return exchange_flush(x);
+}
+
+bool exchange_all_sent(const struct exchange *x)
+{
+    return buf_len(&x->out) == 0 && x->file.fd < 0;
+}
+
+bool exchange_progresses(struct exchange *x)
+{
+    int before = x->queued;
+
+    if (ioctl(x->conn->io.fd, SIOCOUTQ, &x->queued) < 0)
+        x->queued = 0;
+    return x->queued < before;
+}
+
+int exchange_wait_sent(struct exchange *x, size_t max)
+{
+    (void)exchange_progresses(x); /* from now on */
+    while (buf_len(&x->out) > max || x->file.fd >= 0) {
+        struct pollfd p = {.fd = x->conn->io.fd, .events = POLLOUT};
+        apps_wait_begin(x->conn->worker->start->apps);
+        int n = poll(&p, 1, (int)(x->conn->worker->conf->socket_timeout_us / US_PER_MS));
+        apps_wait_end(x->conn->worker->start->apps);
+        if (n == 0 && !exchange_progresses(x))
+            return -ETIMEDOUT;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        int r = exchange_flush(x);
+        if (r < 0)
+            return r;
+        (void)exchange_progresses(x); /* from here on */
+    }
+    return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue's sockets and counters; what is in an entry is handoff.c's. */
+#include "worker/queue.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+/* Of the kernel's memory, for all entries together: some thousand ordinary requests. Without
+ * CAP_NET_ADMIN the limit of the system (net.core.wmem_max) holds. */
+#define ROOM_BYTES (8 * 1024 * 1024)
+
+static void make_room(int fd)
+{
+    int size = ROOM_BYTES;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+int queue_open(struct queue *q)
+{
+    int fds[2];
+
+    *q = (struct queue){.give_fd = -EBADF, .take_fd = -EBADF};
+    void *board =
+        mmap(NULL, sizeof(*q->board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (board == MAP_FAILED)
+        return -errno;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
+        int r = -errno;
+        (void)munmap(board, sizeof(*q->board));
+        return r;
+    }
+    make_room(fds[0]);
+    *q = (struct queue){.give_fd = fds[0], .take_fd = fds[1], .board = board};
+    atomic_store(&q->board->empty_us, clock_now_us());
+    return 0;
+}
+
+void queue_close(struct queue *q)
+{
+    closep(&q->give_fd);
+    closep(&q->take_fd);
+    if (q->board)
+        (void)munmap(q->board, sizeof(*q->board));
+    *q = (struct queue){.give_fd = -EBADF, .take_fd = -EBADF};
+}
+
+/* Nothing waits, but for what is just being given. */
+static void on_empty(const struct queue *q)
+{
+    uint64_t now = clock_now_us();
+
+    atomic_store(&q->board->empty_us, now);
+    atomic_store(&q->board->taken_us, now);
+}
+
+int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, const int *fds,
+               size_t n_fds)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int) * QUEUE_MAX_FDS)];
+        struct cmsghdr align;
+    } control = {0};
+    struct msghdr msg = {
+        .msg_iov = (struct iovec *)iov,
+        .msg_iovlen = n_iov,
+        .msg_control = &control,
+        .msg_controllen = CMSG_SPACE(sizeof(int) * n_fds),
+    };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+    memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+    if (sendmsg(q->give_fd, &msg, MSG_NOSIGNAL) < 0) {
+        atomic_fetch_add(&q->board->n_full, 1);
+        return errno == EINTR ? -EAGAIN : -errno;
+    }
+    if (atomic_fetch_add(&q->board->depth, 1) <= 0)
+        on_empty(q);
+    atomic_fetch_add(&q->board->n_given, 1);
+    return 0;
+}
+
+static size_t received_fds(struct msghdr *msg, int fds[QUEUE_MAX_FDS])
+{
+    size_t n = 0;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        n = MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(int), (size_t)QUEUE_MAX_FDS);
+        memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+    }
+    return n;
+}
+
+ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_MAX_FDS],
+                   size_t *ret_n_fds)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int) * QUEUE_MAX_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {.iov_base = buf, .iov_len = size};
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+
+    ssize_t len = recvmsg(q->take_fd, &msg, MSG_CMSG_CLOEXEC);
+    if (len < 0) {
+        int r = errno == EINTR ? -EAGAIN : -errno;
+        /* A worker that died between the two steps of giving or taking has left it wrong. */
+        if (r == -EAGAIN)
+            atomic_store(&q->board->depth, 0);
+        return r;
+    }
+    *ret_n_fds = received_fds(&msg, fds);
+    if (atomic_fetch_sub(&q->board->depth, 1) <= 1)
+        on_empty(q);
+    atomic_fetch_add(&q->board->n_taken, 1);
+    if (len == 0 || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        for (size_t i = 0; i < *ret_n_fds; i++)
+            closep(&fds[i]);
+        return -EPROTO;
+    }
+    return len;
+}

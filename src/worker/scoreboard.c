@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker/scoreboard.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+int scoreboard_open(struct scoreboard *b, size_t n_slots)
+{
+    void *memory = mmap(NULL, n_slots * sizeof(*b->slots), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        return -errno;
+    *b = (struct scoreboard){.n_slots = n_slots, .slots = memory};
+    return 0;
+}
+
+void scoreboard_close(struct scoreboard *b)
+{
+    if (b->slots)
+        (void)munmap(b->slots, b->n_slots * sizeof(*b->slots));
+    *b = (struct scoreboard){0};
+}
+
+bool scoreboard_others_idle(const struct scoreboard *b, int id)
+{
+    for (size_t i = 0; i < b->n_slots; i++)
+        if (i + 1 != (size_t)id && atomic_load_explicit(&b->slots[i].idle, memory_order_relaxed))
+            return true;
+    return false;
+}
