@@ -21,7 +21,7 @@
 #include "base/log.h"
 
 #define TICK_US     US_PER_MS
-#define QUIET_TICKS 16 /* without a call: then the watch ends */
+#define QUIET_TICKS 8 /* without a call: then the watch ends */
 
 enum crew_flag {
     CREW_WANTED = 1 << 0,    /* somebody returns */
@@ -64,30 +64,17 @@ static void before_wait(void)
 
 /* Followers */
 
-/* Waits for about a tick, or until told. */
-static void wait_tick(struct crew *c)
-{
-    struct timespec until;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)TICK_US * 1000;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
-    (void)pthread_cond_clockwait(&c->tick, &c->lock, CLOCK_MONOTONIC, &until);
-}
-
-/* Looks whether the leader goes on, with the lock held. Returns true when this thread leads now,
- * false when there has been nothing to watch for a while. */
+/* Looks once a tick whether the leader goes on. Returns true when this thread leads now, false when
+ * there has been nothing to watch for a while. */
 static bool watch(struct crew *c)
 {
+    const struct timespec tick = {.tv_nsec = (long)TICK_US * 1000};
     unsigned n_quiet = 0;
 
     for (;;) {
         uint64_t baton = atomic_load(&c->baton);
         unsigned round = loop_rounds(c->loop);
-        wait_tick(c);
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, NULL);
 
         uint64_t now = atomic_load(&c->baton);
         bool hangs = in_call(now) && now == baton;
@@ -104,19 +91,22 @@ static bool watch(struct crew *c)
     }
 }
 
-/* Returns when this thread leads. */
-static void follow(struct crew *c, struct crew_member *self)
+static void sleep_until_watch_is_wanted(struct crew *c)
 {
-    (void)self;
     (void)pthread_mutex_lock(&c->lock);
-    do {
-        while (!c->watch_wanted)
-            (void)pthread_cond_wait(&c->idle, &c->lock);
-        c->watch_wanted = false;
-    } while (!watch(c));
-    atomic_fetch_or(&c->flags, CREW_UNWATCHED);
+    while (!c->watch_wanted)
+        (void)pthread_cond_wait(&c->idle, &c->lock);
+    c->watch_wanted = false;
     (void)pthread_mutex_unlock(&c->lock);
+}
 
+/* Returns when this thread leads. */
+static void follow(struct crew *c)
+{
+    do
+        sleep_until_watch_is_wanted(c);
+    while (!watch(c));
+    atomic_fetch_or(&c->flags, CREW_UNWATCHED); /* by us */
     loop_update_now(c->loop);
     c->owner.on_taken(c->owner.data);
 }
@@ -241,7 +231,7 @@ static _noreturn_ void lead(struct crew *c, struct crew_member *self)
         }
         crew_leave_interpreters(self);
         pass_on(c);
-        follow(c, self);
+        follow(c);
     }
 }
 
@@ -255,7 +245,7 @@ static void *follower_main(void *data)
     struct crew_member *self = data;
 
     self_ = self;
-    follow(self->crew, self);
+    follow(self->crew);
     lead(self->crew, self);
 }
 
@@ -281,7 +271,6 @@ int crew_start(struct crew *c, struct loop *loop, const struct apps *apps, size_
         .flags = CREW_UNWATCHED,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .idle = PTHREAD_COND_INITIALIZER,
-        .tick = PTHREAD_COND_INITIALIZER,
         .loop = loop,
         .apps = apps,
         .owner = *owner,

@@ -61,7 +61,6 @@ struct crew {
     pthread_mutex_t lock;
     struct list returning; /* members whose call is over, and who want the lead back */
     pthread_cond_t idle;   /* followers sleep here */
-    pthread_cond_t tick;   /* and the one that watches, between two looks */
     bool watch_wanted;
 
     struct loop *loop;
