@@ -21,6 +21,7 @@
 
 #define ACCEPT_BATCH   16                /* then the other connections have their turn */
 #define ACCEPT_REST_US (100 * US_PER_MS) /* when the process has no descriptor left */
+#define BUSY_US        (100 * US_PER_MS) /* without a thread for a request, before it accepts */
 #define REST_LOG_US    (10 * US_PER_SEC) /* between two lines about it */
 #define LAST_US        (5 * US_PER_SEC)  /* for what waits on a UNIX socket at the end */
 
@@ -30,15 +31,44 @@ static int listen_to(struct acceptor *a)
     return loop_io_add(a->worker->loop, &a->io, EPOLLIN | EPOLLEXCLUSIVE);
 }
 
-static void listen_again(struct loop_timer *t)
+static void listen_again(struct worker *w)
 {
-    struct worker *w = container_of(t, struct worker, accept_timer);
-
     for (size_t i = 0; i < w->n_acceptors; i++) {
         int r = listen_to(&w->acceptors[i]);
         if (r < 0)
             (void)log_errno(LOG_ERR, r, "%s: cannot accept again", w->acceptors[i].name);
     }
+}
+
+static void on_accept_timer(struct loop_timer *t)
+{
+    listen_again(container_of(t, struct worker, accept_timer));
+}
+
+static void stop_listening(struct worker *w, uint64_t for_us)
+{
+    for (size_t i = 0; i < w->n_acceptors; i++)
+        loop_io_remove(w->loop, &w->acceptors[i].io);
+    loop_timer_set(w->loop, &w->accept_timer, loop_now_us(w->loop) + for_us);
+}
+
+void accept_pause(struct worker *w)
+{
+    if (!w->accepting || loop_timer_is_set(&w->accept_timer))
+        return;
+    stop_listening(w, BUSY_US);
+    w->accept_paused = true;
+}
+
+void accept_resume(struct worker *w)
+{
+    bool pausing = w->accept_paused && loop_timer_is_set(&w->accept_timer);
+
+    w->accept_paused = false;
+    if (!pausing || !w->accepting)
+        return;
+    loop_timer_clear(w->loop, &w->accept_timer);
+    listen_again(w);
 }
 
 /* No descriptor, no memory: waiting connections stay in the backlog for a while. */
@@ -50,9 +80,7 @@ static void rest(struct worker *w, int error)
         (void)log_errno(LOG_ERR, error, "cannot accept connections for the moment");
         w->rest_logged_us = now;
     }
-    for (size_t i = 0; i < w->n_acceptors; i++)
-        loop_io_remove(w->loop, &w->acceptors[i].io);
-    loop_timer_set(w->loop, &w->accept_timer, now + ACCEPT_REST_US);
+    stop_listening(w, ACCEPT_REST_US);
 }
 
 /* Accepts one connection and serves it. Returns 0, or a negative errno (-EAGAIN: there is none). */
@@ -139,7 +167,7 @@ static void name_server(struct acceptor *a)
 int accept_start(struct worker *w)
 {
     w->accepting = true;
-    w->accept_timer.fn = listen_again;
+    w->accept_timer.fn = on_accept_timer;
     for (size_t i = 0; i < w->n_acceptors; i++) {
         struct acceptor *a = &w->acceptors[i];
         *a = (struct acceptor){

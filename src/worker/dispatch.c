@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests that have to wait. Order is first come, first served over all workers: the queue is one
- * for the instance, and what is in it goes to whoever is free first. A request waits in this worker
- * only when the instance has no other one, or when the queue does not take it.
+ * for the instance, and what is in it goes to whoever is free first; should this worker die, the
+ * others, or the next one, still have it. A request waits in this worker only when the queue does
+ * not take it.
  *
  * Overload is when something has been waiting for OVERLOAD_US without a break. From then on nothing
  * waits for longer than overload-wait: it is answered 503 instead, at once if the queue is that old
@@ -9,6 +10,7 @@
 #include "worker/dispatch.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -121,10 +123,17 @@ int dispatch_start(struct worker *w)
     return w->queue_listens ? 0 : -EIO;
 }
 
-void dispatch_stop(struct worker *w)
+void dispatch_take(struct worker *w, bool takes)
 {
-    w->takes = false;
+    w->takes = takes;
     listen_to_queue(w);
+}
+
+bool dispatch_has_more(const struct worker *w)
+{
+    struct pollfd p = {.fd = w->start->queue.take_fd, .events = POLLIN};
+
+    return w->takes && poll(&p, 1, 0) > 0;
 }
 
 void dispatch_begin(struct worker *w, struct exchange *x)
@@ -143,8 +152,10 @@ void dispatch_end(struct worker *w)
     w->n_calls--;
     if (w->stopping && w->n_calls == 0)
         loop_stop(w->loop, w->exit_code);
-    if (lead_was_lost)
+    if (lead_was_lost) {
         listen_to_queue(w);
+        accept_resume(w);
+    }
     if (!list_empty(&w->ready))
         loop_task_queue(w->loop, &w->turn);
 }
@@ -152,6 +163,8 @@ void dispatch_end(struct worker *w)
 void dispatch_on_taken(struct worker *w)
 {
     listen_to_queue(w);
+    if (!dispatch_may_call(w))
+        accept_pause(w);
 }
 
 /* True if what waits has waited so long, or is so much, that one more would be answered late. */
@@ -177,8 +190,8 @@ void dispatch_wait(struct conn *c)
         refuse(c);
         return;
     }
-    bool others = w->start->n_workers > 1 || (w->draining && w->drain_idle_us > 0);
-    if (others && handoff_give(c) == 0) {
+    /* When nobody follows, each finishes what it has, and what is left in the queue. */
+    if (!w->closes && handoff_give(c) == 0) {
         conn_let_go(c);
         return;
     }

@@ -13,8 +13,11 @@ struct worker;
 
 int dispatch_start(struct worker *w);
 
-/* No request of others is taken any more. */
-void dispatch_stop(struct worker *w);
+/* Whether entries of the queue are taken: not by a worker that drains while others go on. */
+void dispatch_take(struct worker *w, bool takes);
+
+/* True if an entry waits in the queue that this worker should take. */
+bool dispatch_has_more(const struct worker *w);
 
 /* True if a thread is free for one more call. */
 bool dispatch_may_call(const struct worker *w);

@@ -33,7 +33,8 @@ struct worker {
     struct acceptor *acceptors;
     size_t n_acceptors;
     bool accepting;                 /* or resting: not yet told to stop */
-    struct loop_timer accept_timer; /* accepting rests: no descriptors are left */
+    bool accept_paused;             /* because all threads are busy */
+    struct loop_timer accept_timer; /* accepting rests, or pauses */
     uint64_t rest_logged_us;        /* when that was said last */
 
     struct crew crew;
@@ -86,6 +87,11 @@ void worker_on_stuck(struct conn *c);
 void worker_on_answer(struct worker *w);
 
 int accept_start(struct worker *w) _must_check_;
+
+/* All threads are busy: new connections are left to others for a while. After that they are taken
+ * all the same, so that many slow clients, or an overload, do not wait unseen. */
+void accept_pause(struct worker *w);
+void accept_resume(struct worker *w);
 
 /* Takes no new connections from now on; with @last those that wait are still taken first. */
 void accept_stop(struct worker *w, bool last);

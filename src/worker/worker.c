@@ -72,7 +72,11 @@ static void stop(struct worker *w, int code)
 
 void worker_on_conn_end(struct worker *w)
 {
-    if (w->draining && !w->accepting && list_empty(&w->conns) && list_empty(&w->ready))
+    if (!w->draining || w->accepting || !list_empty(&w->conns) || !list_empty(&w->ready))
+        return;
+    if (dispatch_has_more(w))
+        worker_offer_later(w); /* somebody else may take it */
+    else
         stop(w, EXIT_SUCCESS);
 }
 
@@ -82,6 +86,7 @@ static void on_offer(struct loop_timer *t)
 
     LIST_FOREACH (item, &w->conns)
         conn_drain(container_of(item, struct conn, link));
+    worker_on_conn_end(w);
 }
 
 void worker_offer_later(struct worker *w)
@@ -100,8 +105,8 @@ static void drain(struct worker *w, enum family_drain how)
     w->draining = true;
     w->drain_idle_us = how == FAMILY_DRAIN_LAST ? 0 : DRAIN_IDLE_US;
     w->closes = how == FAMILY_DRAIN_LAST;
+    dispatch_take(w, w->closes);
     if (first) {
-        dispatch_stop(w);
         accept_stop(w, how == FAMILY_DRAIN_LAST);
         if (message_send(w->channel.io.fd, &closed) < 0)
             log_debug("the master does not listen"); /* it will see our end */
