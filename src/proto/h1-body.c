@@ -5,10 +5,8 @@
  * allowance for the whole body. The trailer section is read here, line by line, because llhttp
  * takes folded lines and a lone LF in it; its fields are checked and thrown away, none reaches an
  * application. */
-#include <errno.h>
 #include <string.h>
 
-#include "http/body.h"
 #include "http/text.h"
 #include "proto/h1-internal.h"
 
@@ -26,24 +24,6 @@ enum trailer_state {
 static struct h1 *h1_of(llhttp_t *parser)
 {
     return container_of(parser, struct h1, parser);
-}
-
-/* Hands on @len bytes of the body. */
-static bool store(struct h1 *h, const char *data, size_t len)
-{
-    int r = h->sink ? http_body_append(h->sink, data, len) : 0;
-
-    h->body_bytes += len;
-    if (r == 0)
-        return true;
-    h->error = r;
-    if (r == -EFBIG)
-        (void)h1_refuse(h, 413, "the request body is too large for its temporary file");
-    else if (r == -ENOSPC || r == -EDQUOT)
-        (void)h1_refuse(h, 507, "no space for the request body");
-    else
-        (void)h1_refuse(h, 500, "the request body cannot be stored");
-    return false;
 }
 
 static uint32_t excess(uint32_t line_bytes)
@@ -69,7 +49,7 @@ static int on_chunk_header(llhttp_t *parser)
 
     if (parser->content_length == 0)
         return HPE_PAUSED; /* the last one: trailers follow */
-    if (max > 0 && parser->content_length > max - h->body_bytes) {
+    if (max > 0 && parser->content_length > max - h->facts.body_bytes) {
         (void)h1_refuse(h, 413, "the request body is over the limit (limit-post)");
         return -1;
     }
@@ -85,7 +65,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
     h->excess_bytes += excess(h->line_bytes);
     h->line_bytes = 0;
     h->framing = at + len;
-    return store(h, at, len) ? 0 : -1;
+    return facts_store(&h->facts, at, len, h->sink) ? 0 : -1;
 }
 
 static const llhttp_settings_t chunk_settings = {
@@ -93,34 +73,32 @@ static const llhttp_settings_t chunk_settings = {
     .on_body = on_body,
 };
 
-enum h1_state h1_start_body(struct h1 *h)
+enum proto_state h1_start_body(struct h1 *h)
 {
-    if (h->chunked) {
+    if (h->facts.length_unknown) {
         h->parser.settings = (void *)&chunk_settings;
         llhttp_resume(&h->parser);
         h->phase = H1_PHASE_CHUNKS;
-        return H1_HEAD_DONE;
+        return PROTO_HEAD_DONE;
     }
-    if (h->content_length > 0) {
+    if (h->facts.content_length > 0) {
         h->phase = H1_PHASE_COUNTED;
-        return H1_HEAD_DONE;
+        return PROTO_HEAD_DONE;
     }
     h->phase = H1_PHASE_DONE;
-    return H1_COMPLETE;
+    return PROTO_COMPLETE;
 }
 
-static enum h1_state parse_counted(struct h1 *h, const char *data, size_t len, size_t *ret_used)
+static enum proto_state parse_counted(struct h1 *h, const char *data, size_t len, size_t *ret_used)
 {
-    *ret_used = (size_t)MIN((uint64_t)len, h->content_length - h->body_bytes);
-    if (!store(h, data, *ret_used))
-        return H1_REFUSED;
-    if (h->body_bytes < h->content_length)
-        return H1_MORE;
-    h->phase = H1_PHASE_DONE;
-    return H1_COMPLETE;
+    enum proto_state state = facts_count_body(&h->facts, data, len, h->sink, ret_used);
+
+    if (state != PROTO_MORE)
+        h->phase = H1_PHASE_DONE;
+    return state;
 }
 
-static enum h1_state parse_chunks(struct h1 *h, const char *data, size_t len, size_t *ret_used)
+static enum proto_state parse_chunks(struct h1 *h, const char *data, size_t len, size_t *ret_used)
 {
     h->framing = data;
     llhttp_errno_t error = llhttp_execute(&h->parser, data, len);
@@ -128,16 +106,16 @@ static enum h1_state parse_chunks(struct h1 *h, const char *data, size_t len, si
     *ret_used = len;
     if (error == HPE_PAUSED)
         *ret_used = (size_t)(llhttp_get_error_pos(&h->parser) - data);
-    else if (h->status > 0)
-        return H1_REFUSED; /* by a callback */
+    else if (h->facts.status > 0)
+        return PROTO_REFUSED; /* by a callback */
     else if (error != HPE_OK)
         return h1_refuse(h, 400, llhttp_get_error_reason(&h->parser));
 
     if (!count_framing(h, data + *ret_used))
-        return H1_REFUSED;
+        return PROTO_REFUSED;
     if (error == HPE_PAUSED)
         h->phase = H1_PHASE_TRAILERS;
-    return H1_MORE;
+    return PROTO_MORE;
 }
 
 /* Fields that would change how the request is read or who sent it (RFC 9110 section 6.5.1). */
@@ -193,26 +171,26 @@ static bool trailer_byte(struct h1 *h, char c)
     return false;
 }
 
-static enum h1_state parse_trailers(struct h1 *h, const char *data, size_t len, size_t *ret_used)
+static enum proto_state parse_trailers(struct h1 *h, const char *data, size_t len, size_t *ret_used)
 {
     for (size_t i = 0; i < len; i++) {
         if (!trailer_byte(h, data[i]))
             return h1_refuse(h, 400, "malformed or forbidden trailer field");
         if (h->phase == H1_PHASE_DONE) {
             *ret_used = i + 1;
-            return H1_COMPLETE;
+            return PROTO_COMPLETE;
         }
         if (++h->trailer_bytes > h->limits->max_field_bytes)
             return h1_refuse(h, 431, "the trailers are over the limit (limit-request-field-size)");
     }
     *ret_used = len;
-    return H1_MORE;
+    return PROTO_MORE;
 }
 
-enum h1_state h1_parse_body(struct h1 *h, const char *data, size_t len, struct http_body *sink,
-                            size_t *ret_used)
+enum proto_state h1_parse_body(struct h1 *h, const char *data, size_t len, struct http_body *sink,
+                               size_t *ret_used)
 {
-    enum h1_state state = H1_MORE;
+    enum proto_state state = PROTO_MORE;
     size_t used = 0, n = 0;
 
     h->sink = sink;

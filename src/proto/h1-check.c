@@ -35,7 +35,7 @@ static bool check_bytes(struct h1 *h, const char *base)
     struct http_controls n;
     size_t n_lines = (size_t)h->n_fields + 2;
 
-    http_count_controls(base + h->start, h->head_len - h->start, &n);
+    http_count_controls(base + h->start, h->facts.head_len - h->start, &n);
     if (n.n_other > 0)
         return refuse(h, 400, "control character in the head");
     if (n.n_cr != n_lines || n.n_lf != n_lines)
@@ -49,7 +49,7 @@ static bool check_version(struct h1 *h, const char *version, size_t len)
         return refuse(h, 400, "the request line does not end in an HTTP version");
     if (version[6] != '1' || (version[8] != '0' && version[8] != '1'))
         return refuse(h, 505, "HTTP version other than 1.0 and 1.1");
-    h->minor = (unsigned)(version[8] - '0');
+    h->facts.minor = (unsigned)(version[8] - '0');
     return true;
 }
 
@@ -84,11 +84,11 @@ static bool check_request_line(struct h1 *h, const char *base)
     /* llhttp allows several spaces */
     if (h->start + strlen(method) + 1 != h->target)
         return refuse(h, 400, "more than one space after the method");
-    if (!check_version(h, base + h->target_end, h->head_len - h->target_end))
+    if (!check_version(h, base + h->target_end, h->facts.head_len - h->target_end))
         return false;
     if (h->parser.method == HTTP_CONNECT)
         return refuse(h, 501, "CONNECT: this is no proxy");
-    h->is_head = h->parser.method == HTTP_HEAD;
+    h->facts.is_head = h->parser.method == HTTP_HEAD;
     return check_target(h, base);
 }
 
@@ -157,7 +157,7 @@ static bool check_fields(struct h1 *h, struct noted *n, const char *base)
         return refuse(h, 431, "more fields than the limit allows (limit-request-fields)");
     for (size_t i = 0; i < h->n_fields; i++) {
         struct h1_field *f = &fields[i];
-        uint32_t end = i + 1 < h->n_fields ? f[1].name : (uint32_t)h->head_len - 2;
+        uint32_t end = i + 1 < h->n_fields ? f[1].name : (uint32_t)h->facts.head_len - 2;
 
         if (f->name != line)
             return refuse(h, 400, "malformed field line");
@@ -171,7 +171,7 @@ static bool check_fields(struct h1 *h, struct noted *n, const char *base)
 static bool check_host(struct h1 *h, const struct noted *n, const char *base)
 {
     if (!n->host)
-        return h->minor == 0 || refuse(h, 400, "HTTP/1.1 without a Host field");
+        return h->facts.minor == 0 || refuse(h, 400, "HTTP/1.1 without a Host field");
 
     struct liege_str host = value_of(n->host, base);
     if (!http_host_is_valid(host))
@@ -211,7 +211,7 @@ static bool check_coding(struct h1 *h, const struct noted *n, const char *base)
 
     if (n->length)
         return refuse(h, 400, "both Transfer-Encoding and Content-Length");
-    if (h->minor == 0)
+    if (h->facts.minor == 0)
         return refuse(h, 400, "Transfer-Encoding in an HTTP/1.0 request");
     if (!http_equal(value, "chunked")) {
         if (is_coding_list(value))
@@ -220,7 +220,7 @@ static bool check_coding(struct h1 *h, const struct noted *n, const char *base)
     }
     if (!(h->parser.flags & F_CHUNKED))
         return refuse(h, 400, "malformed Transfer-Encoding");
-    h->has_body = h->chunked = true;
+    h->facts.has_body = h->facts.length_unknown = true;
     return true;
 }
 
@@ -232,32 +232,32 @@ static bool check_framing(struct h1 *h, const struct noted *n, const char *base)
         return check_coding(h, n, base);
     if (!n->length)
         return true;
-    if (http_length_parse(value_of(n->length, base), &h->content_length) < 0)
+    if (http_length_parse(value_of(n->length, base), &h->facts.content_length) < 0)
         return refuse(h, 400, "Content-Length is not a number of bytes");
-    h->has_body = true;
-    if (max > 0 && h->content_length > max)
+    h->facts.has_body = true;
+    if (max > 0 && h->facts.content_length > max)
         return refuse(h, 413, "the request body is over the limit (limit-post)");
     return true;
 }
 
 static bool check_connection(struct h1 *h, const struct noted *n, const char *base)
 {
-    h->keep_alive = !n->close && (h->minor >= 1 || n->keep_alive);
-    h->upgrade = h->minor >= 1 && n->upgrade && n->upgrade_option;
-    if (!n->expect || h->minor == 0)
+    h->facts.keep_alive = !n->close && (h->facts.minor >= 1 || n->keep_alive);
+    h->facts.upgrade = h->facts.minor >= 1 && n->upgrade && n->upgrade_option;
+    if (!n->expect || h->facts.minor == 0)
         return true;
     if (!http_equal(value_of(n->expect, base), "100-continue"))
         return refuse(h, 417, "Expect is not \"100-continue\"");
-    h->expect_continue = h->chunked || h->content_length > 0;
+    h->facts.expect_continue = h->facts.length_unknown || h->facts.content_length > 0;
     return true;
 }
 
-enum h1_state h1_check_head(struct h1 *h, const char *base)
+enum proto_state h1_check_head(struct h1 *h, const char *base)
 {
     struct noted n = {0};
 
     if (!check_bytes(h, base) || !check_request_line(h, base) || !check_fields(h, &n, base) ||
         !check_host(h, &n, base) || !check_framing(h, &n, base) || !check_connection(h, &n, base))
-        return H1_REFUSED;
+        return PROTO_REFUSED;
     return h1_start_body(h);
 }

@@ -53,10 +53,10 @@ size_t h1_fill_request(struct h1 *h, const char *base, struct liege_request *req
     req->script_name = http_str("", 0);
     req->path = path_of(h, base);
     req->query = http_str(base + h->query, h->query_len);
-    req->protocol = http_str(h->minor == 0 ? "HTTP/1.0" : "HTTP/1.1", 8);
+    req->protocol = http_str(h->facts.minor == 0 ? "HTTP/1.0" : "HTTP/1.1", 8);
     req->n_fields = http_fields_merge(fields, n, h->arena, &n_dropped);
     req->fields = fields;
-    req->has_body = h->has_body;
-    req->body_length = h->chunked ? h->body_bytes : h->content_length;
+    req->has_body = h->facts.has_body;
+    req->body_length = h->facts.length_unknown ? h->facts.body_bytes : h->facts.content_length;
     return n_dropped;
 }

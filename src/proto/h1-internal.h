@@ -15,12 +15,10 @@ enum h1_phase {
     H1_PHASE_DONE,
 };
 
-static inline enum h1_state h1_refuse(struct h1 *h, int status, const char *reason)
+static inline enum proto_state h1_refuse(struct h1 *h, int status, const char *reason)
 {
-    h->status = status;
-    h->reason = reason;
     h->phase = H1_PHASE_DONE;
-    return H1_REFUSED;
+    return facts_refuse(&h->facts, status, reason);
 }
 
 /* The table of the fields that were stored: at most max_fields of them. */
@@ -29,8 +27,8 @@ static inline struct h1_field *h1_fields(struct h1 *h)
     return h->more ? h->more : h->fields;
 }
 
-/* Judges the head, @h->head_len bytes from @base on, and sets the facts. */
-enum h1_state h1_check_head(struct h1 *h, const char *base);
+/* Judges the head, @h->facts.head_len bytes from @base on, and sets the facts. */
+enum proto_state h1_check_head(struct h1 *h, const char *base);
 
 /* Makes ready for the body that the facts announce. */
-enum h1_state h1_start_body(struct h1 *h);
+enum proto_state h1_start_body(struct h1 *h);

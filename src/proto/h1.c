@@ -78,7 +78,7 @@ static const llhttp_settings_t head_settings = {
     .on_headers_complete = on_headers_complete,
 };
 
-void h1_reset(struct h1 *h, const struct h1_limits *limits, struct arena *arena)
+void h1_reset(struct h1 *h, const struct proto_limits *limits, struct arena *arena)
 {
     assert(limits->max_head_bytes < MAX_HEAD_BYTES);
     memset(h, 0, offsetof(struct h1, fields));
@@ -88,11 +88,11 @@ void h1_reset(struct h1 *h, const struct h1_limits *limits, struct arena *arena)
 }
 
 /* Steps over empty lines before the request line (RFC 9112 section 2.2): a few, and whole ones. */
-static enum h1_state skip_empty_lines(struct h1 *h, const char *base, size_t len)
+static enum proto_state skip_empty_lines(struct h1 *h, const char *base, size_t len)
 {
     while (h->fed < len && (base[h->fed] == '\r' || base[h->fed] == '\n')) {
         if (base[h->fed] == '\r' && len - h->fed < 2)
-            return H1_MORE;
+            return PROTO_MORE;
         if (base[h->fed] == '\n' || base[h->fed + 1] != '\n')
             return h1_refuse(h, 400, "bare CR or LF before the request line");
         h->fed += 2;
@@ -102,11 +102,11 @@ static enum h1_state skip_empty_lines(struct h1 *h, const char *base, size_t len
     }
     if (h->fed < len)
         h->phase = H1_PHASE_HEAD;
-    return H1_MORE;
+    return PROTO_MORE;
 }
 
 /* The bytes up to @at do not begin with a method that llhttp knows. */
-static enum h1_state refuse_method(struct h1 *h, const char *line, const char *at)
+static enum proto_state refuse_method(struct h1 *h, const char *line, const char *at)
 {
     if (at == line && *at == 0x16)
         return h1_refuse(h, 400, "TLS handshake on a plain HTTP socket");
@@ -118,7 +118,7 @@ static enum h1_state refuse_method(struct h1 *h, const char *line, const char *a
 }
 
 /* llhttp stopped at @at in the version, which follows the target. */
-static enum h1_state refuse_version(struct h1 *h, const char *version, const char *at)
+static enum proto_state refuse_version(struct h1 *h, const char *version, const char *at)
 {
     static const char form[] = " HTTP/d.d";
 
@@ -129,7 +129,7 @@ static enum h1_state refuse_version(struct h1 *h, const char *version, const cha
     return h1_refuse(h, 505, "HTTP version other than 1.0 and 1.1");
 }
 
-static enum h1_state refuse_syntax(struct h1 *h, llhttp_errno_t error)
+static enum proto_state refuse_syntax(struct h1 *h, llhttp_errno_t error)
 {
     const char *at = llhttp_get_error_pos(&h->parser);
     const char *version = h->base + h->target_end;
@@ -150,13 +150,13 @@ static enum h1_state refuse_syntax(struct h1 *h, llhttp_errno_t error)
     }
 }
 
-enum h1_state h1_parse_head(struct h1 *h, const char *base, size_t len)
+enum proto_state h1_parse_head(struct h1 *h, const char *base, size_t len)
 {
     size_t end = MIN(len, h->limits->max_head_bytes);
 
     assert(h->phase <= H1_PHASE_HEAD && h->fed <= len);
     if (h->phase == H1_PHASE_EMPTY_LINES) {
-        enum h1_state state = skip_empty_lines(h, base, len);
+        enum proto_state state = skip_empty_lines(h, base, len);
         if (h->phase != H1_PHASE_HEAD)
             return state;
     }
@@ -164,14 +164,14 @@ enum h1_state h1_parse_head(struct h1 *h, const char *base, size_t len)
     llhttp_errno_t error =
         h->fed < end ? llhttp_execute(&h->parser, base + h->fed, end - h->fed) : HPE_OK;
     if (error == HPE_PAUSED) {
-        h->head_len = (size_t)(llhttp_get_error_pos(&h->parser) - base);
+        h->facts.head_len = (size_t)(llhttp_get_error_pos(&h->parser) - base);
         return h1_check_head(h, base);
     }
     if (error != HPE_OK)
         return refuse_syntax(h, error);
     h->fed = (uint32_t)end;
     if (end < h->limits->max_head_bytes)
-        return H1_MORE;
+        return PROTO_MORE;
     if (h->n_fields == 0)
         return h1_refuse(h, 414, "the request line is over the limit (buffer-size)");
     return h1_refuse(h, 431, "the request head is over the limit (buffer-size)");

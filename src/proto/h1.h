@@ -8,35 +8,20 @@
 
 #include "base/macro.h"
 #include "liege/app.h"
+#include "proto/facts.h"
 
 struct arena;
-struct http_body;
 
 /* HTTP/1.0 and 1.1 requests (RFC 9112): bytes in, a struct liege_request out. No sockets, no clock,
  * no logging. One struct h1 reads one request at a time:
  *
- *   h1_reset(), h1_parse_head() until it is not H1_MORE, h1_parse_body() while H1_HEAD_DONE or
- *   H1_MORE, h1_fill_request() once the head's bytes have their final place.
+ *   h1_reset(), h1_parse_head() until it is not PROTO_MORE, h1_parse_body() while PROTO_HEAD_DONE
+ * or PROTO_MORE, h1_fill_request() once the head's bytes have their final place.
  *
  * Nothing in it points into itself or into the bytes: between calls it may be moved with memcpy(),
  * and so may they. */
 
 #define H1_FIELDS_INLINE 64 /* more take memory from the arena */
-
-struct h1_limits {
-    size_t max_head_bytes;   /* buffer-size: the whole head, below 16 MiB */
-    size_t max_target_bytes; /* limit-request-line */
-    size_t max_field_bytes;  /* limit-request-field-size: a line; also all trailers together */
-    size_t max_fields;       /* limit-request-fields */
-    uint64_t max_body_bytes; /* limit-post; 0: no limit */
-};
-
-enum h1_state {
-    H1_MORE,      /* more bytes are needed */
-    H1_HEAD_DONE, /* the head is good and a body follows */
-    H1_COMPLETE,  /* the request is complete */
-    H1_REFUSED,   /* answer @status with @reason in the log, then close */
-};
 
 /* A field, as offsets from the first byte of the request. */
 struct h1_field {
@@ -46,26 +31,11 @@ struct h1_field {
 };
 
 struct h1 {
-    /* Facts, valid from H1_HEAD_DONE or H1_COMPLETE on. */
-    size_t head_len;         /* with the empty lines before it; the body starts here */
-    unsigned minor;          /* HTTP/1.@minor */
-    bool is_head;            /* the method is HEAD */
-    bool keep_alive;         /* the client can take another response on this connection */
-    bool has_body;           /* it comes with a body, of perhaps 0 bytes */
-    bool chunked;            /* the body's length shows at its end only */
-    bool expect_continue;    /* it waits for "100 Continue" before it sends the body */
-    bool upgrade;            /* it offers another protocol; nothing here takes the offer */
-    uint64_t content_length; /* of a body that is not chunked */
-    uint64_t body_bytes;     /* of the body, parsed so far */
-
-    /* With H1_REFUSED. */
-    int status;         /* 400, 413, 414, 417, 431, 500, 501, 505 or 507 */
-    int error;          /* the negative errno behind 413, 500 and 507 when storing failed, or 0 */
-    const char *reason; /* static, for a line of the log */
+    struct proto_facts facts;
 
     /* The rest belongs to the parser. */
     llhttp_t parser;
-    const struct h1_limits *limits;
+    const struct proto_limits *limits;
     struct arena *arena;
     const char *base;       /* during a call: the first byte of the request */
     const char *framing;    /* during a call: the first byte after the last data */
@@ -93,19 +63,19 @@ struct h1 {
 /* Makes @h ready for a request. @limits and @arena stay the caller's; the arena gives memory for
  * many fields, decoded paths and joined values, and must not be reset before the request is over.
  */
-void h1_reset(struct h1 *h, const struct h1_limits *limits, struct arena *arena);
+void h1_reset(struct h1 *h, const struct proto_limits *limits, struct arena *arena);
 
 /* Parses a head. @base: all bytes of the request so far, from its first one; @len of them. They may
- * stand elsewhere than at the last call. Bytes after the head are not looked at. Returns H1_MORE,
- * H1_HEAD_DONE, H1_COMPLETE (no body) or H1_REFUSED. */
-enum h1_state h1_parse_head(struct h1 *h, const char *base, size_t len);
+ * stand elsewhere than at the last call. Bytes after the head are not looked at. Returns
+ * PROTO_MORE, PROTO_HEAD_DONE, PROTO_COMPLETE (no body) or PROTO_REFUSED. */
+enum proto_state h1_parse_head(struct h1 *h, const char *base, size_t len);
 
-/* Parses the next @len bytes of the body after H1_HEAD_DONE, and appends what they carry to @sink
- * (NULL: throws it away). *@ret_used: how many belonged to this request; with H1_MORE all. An end
- * of the connection at H1_MORE means that the body is truncated. Returns H1_MORE, H1_COMPLETE or
- * H1_REFUSED. */
-enum h1_state h1_parse_body(struct h1 *h, const char *data, size_t len, struct http_body *sink,
-                            size_t *ret_used);
+/* Parses the next @len bytes of the body after PROTO_HEAD_DONE, and appends what they carry to
+ * @sink (NULL: throws it away). *@ret_used: how many belonged to this request; with PROTO_MORE all.
+ * An end of the connection at PROTO_MORE means that the body is truncated. Returns PROTO_MORE,
+ * PROTO_COMPLETE or PROTO_REFUSED. */
+enum proto_state h1_parse_body(struct h1 *h, const char *data, size_t len, struct http_body *sink,
+                               size_t *ret_used);
 
 /* Fills method, target, path, query, protocol, fields, has_body and body_length (of what has been
  * parsed so far, or announced) of @req, which then points into @base, to @h's arena and to static

@@ -59,9 +59,9 @@ static int decide(struct exchange *x, bool length_known, uint64_t length)
 {
     struct answer *a = &x->answer;
     const struct http_exchange ex = {
-        .minor = x->h1.minor,
-        .head_request = x->h1.is_head,
-        .keep_alive = x->h1.keep_alive &&
+        .minor = x->h1.facts.minor,
+        .head_request = x->h1.facts.is_head,
+        .keep_alive = x->h1.facts.keep_alive &&
                       !atomic_load_explicit(&x->conn->worker->closes, memory_order_relaxed),
         .length_known = length_known,
         .length = length,
@@ -247,7 +247,7 @@ static void respond_fail(struct liege_request *req)
     a->started = a->sent = true;
     a->status = 500;
     a->framed = (struct http_framed){.framing = HTTP_FRAMING_LENGTH, .keep_alive = false};
-    if (http_head_error(&x->out, 500, NULL, x->h1.is_head, worker_date()) < 0)
+    if (http_head_error(&x->out, 500, NULL, x->h1.facts.is_head, worker_date()) < 0)
         a->failed = true;
     else
         (void)send_or_go(x, NULL, 0, true); /* marks the answer itself */
@@ -308,7 +308,7 @@ static void fill_connection(struct exchange *x)
     req->server_port = str_of(x->conn->acceptor->server_port);
     req->remote_addr = str_of(x->conn->remote_addr);
     req->remote_port = str_of(x->conn->remote_port);
-    req->has_body = x->h1.has_body;
+    req->has_body = x->h1.facts.has_body;
     req->body_length = http_body_length(&x->body);
 }
 

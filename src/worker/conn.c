@@ -80,7 +80,7 @@ static uint64_t paced_deadline(const struct conn *c, uint64_t limit)
 
     if (conf->min_rate == 0)
         return at;
-    return MIN(at, c->since_us + limit + c->x->h1.body_bytes * US_PER_SEC / conf->min_rate);
+    return MIN(at, c->since_us + limit + c->x->h1.facts.body_bytes * US_PER_SEC / conf->min_rate);
 }
 
 void conn_set_state(struct conn *c, enum conn_state state)
@@ -110,7 +110,7 @@ bool conn_listen(struct conn *c)
 
     /* A client that wanted to go on and closes has lost its patience; one that closes after its
      * only request may wait for the answer all the same. */
-    if (c->state == CONN_READY && c->x->h1.keep_alive)
+    if (c->state == CONN_READY && c->x->h1.facts.keep_alive)
         events |= EPOLLRDHUP;
 
     if (c->listens == events)
@@ -214,8 +214,8 @@ void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reaso
     if (log_limit_allows(&c->worker->refusals, now_us(c)))
         log_info("%s: answered %d: %s", conn_peer(c), status, reason);
     retry.value.len = (size_t)snprintf(text, sizeof(text), "%u", retry_s);
-    int r =
-        http_head_error(&x->out, status, retry_s > 0 ? &retry : NULL, x->h1.is_head, worker_date());
+    int r = http_head_error(&x->out, status, retry_s > 0 ? &retry : NULL, x->h1.facts.is_head,
+                            worker_date());
     if (r == 0)
         r = exchange_flush(x);
     if (r < 0) {

@@ -60,8 +60,8 @@ static int give_request(struct conn *c)
 
     if (buf_len(&x->in) + sizeof(e) + BODY_INLINE_BYTES > QUEUE_MAX_BYTES)
         return -E2BIG;
-    e.head_len = (uint32_t)x->h1.head_len;
-    e.rest_len = (uint32_t)(buf_len(&x->in) - x->h1.head_len);
+    e.head_len = (uint32_t)x->h1.facts.head_len;
+    e.rest_len = (uint32_t)(buf_len(&x->in) - x->h1.facts.head_len);
     e.body_len = http_body_length(&x->body);
     e.ready_us = x->ready_us;
     if (x->body.spooled > 0 || e.body_len > BODY_INLINE_BYTES) {
@@ -113,8 +113,9 @@ static bool take_request(struct exchange *x, const struct entry *e, const char *
         r = http_body_append(&x->body, data + in_len, e->inline_len);
     if (r < 0)
         return false;
-    enum h1_state state = h1_parse_head(&x->h1, buf_at(&x->in), e->head_len);
-    return (state == H1_HEAD_DONE || state == H1_COMPLETE) && x->h1.head_len == e->head_len;
+    enum proto_state state = h1_parse_head(&x->h1, buf_at(&x->in), e->head_len);
+    return (state == PROTO_HEAD_DONE || state == PROTO_COMPLETE) &&
+           x->h1.facts.head_len == e->head_len;
 }
 
 /* A client that wanted to go on, and closed while its request waited, does not wait any more. */
@@ -122,7 +123,7 @@ static bool has_gone(const struct conn *c)
 {
     char byte = 0;
 
-    if (!c->x->h1.keep_alive)
+    if (!c->x->h1.facts.keep_alive)
         return false;
     ssize_t n = recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);

@@ -52,7 +52,7 @@ struct worker {
 
     struct list spare_conns, spare_exchanges; /* to be used again */
     size_t n_spare_conns, n_spare_exchanges;
-    struct h1_limits limits;
+    struct proto_limits limits;
     struct access_log log;
     struct log_limit refusals;
     const char *spool_dir;

@@ -278,7 +278,7 @@ static int set_up(struct worker *w, struct errmsg *err)
     list_init(&w->spare_exchanges);
     w->offer.fn = on_offer;
     w->spool_dir = spool_dir && *spool_dir ? spool_dir : "/tmp";
-    w->limits = (struct h1_limits){
+    w->limits = (struct proto_limits){
         .max_head_bytes = conf->max_head_bytes,
         .max_target_bytes = conf->max_target_bytes,
         .max_field_bytes = conf->max_field_bytes,

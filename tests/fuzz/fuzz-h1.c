@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct h1_limits small_limits = {
+static const struct proto_limits small_limits = {
     .max_head_bytes = 512,
     .max_target_bytes = 64,
     .max_field_bytes = 64,
@@ -50,7 +50,7 @@ static bool is_good_request(const struct liege_request *req)
            !memchr(req->path.data, '\0', req->path.len);
 }
 
-static void fill(const char *text, size_t len, const struct h1_limits *limits)
+static void fill(const char *text, size_t len, const struct proto_limits *limits)
 {
     struct h1 *h = malloc(sizeof(*h));
     struct arena arena = {0};
@@ -58,8 +58,8 @@ static void fill(const char *text, size_t len, const struct h1_limits *limits)
 
     assert(h);
     h1_reset(h, limits, &arena);
-    enum h1_state state = h1_parse_head(h, text, len);
-    if (state == H1_HEAD_DONE || state == H1_COMPLETE) {
+    enum proto_state state = h1_parse_head(h, text, len);
+    if (state == PROTO_HEAD_DONE || state == PROTO_COMPLETE) {
         (void)h1_fill_request(h, text, &req);
         assert(is_good_request(&req));
     }
@@ -71,7 +71,7 @@ static bool is_same(const struct feed_result *a, const struct feed_result *b)
 {
     if (a->state != b->state || a->status != b->status || a->head_len != b->head_len)
         return false;
-    if (a->state == H1_REFUSED)
+    if (a->state == PROTO_REFUSED)
         return true;
     return a->used == b->used && a->body_len == b->body_len &&
            memcmp(a->body, b->body, a->body_len) == 0;
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1 || size > MAX_BYTES)
         return 0;
     const char *text = (const char *)data + 1;
-    const struct h1_limits *limits = data[0] & 1 ? &small_limits : &feed_limits;
+    const struct proto_limits *limits = data[0] & 1 ? &small_limits : &feed_limits;
     size_t len = size - 1, step = data[0] >> 1 ? data[0] >> 1 : 1;
 
     feed(text, len, FEED_WHOLE, limits, &whole);

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "http/body.h"
 
-const struct h1_limits feed_limits = {
+const struct proto_limits feed_limits = {
     .max_head_bytes = 65536,
     .max_target_bytes = 16384,
     .max_field_bytes = 16384,
@@ -34,31 +34,31 @@ static void feed_head(struct h1 *h, const char *data, size_t len, size_t step,
 {
     size_t have = 0;
 
-    ret->state = H1_MORE;
-    while (ret->state == H1_MORE && have < len) {
+    ret->state = PROTO_MORE;
+    while (ret->state == PROTO_MORE && have < len) {
         have = step < len - have ? have + step : len;
         char *copy = exact_copy(data, have);
         ret->state = h1_parse_head(h, copy, have);
         free(copy);
     }
-    ret->head_len = ret->used = h->head_len;
+    ret->head_len = ret->used = h->facts.head_len;
 }
 
 static void feed_body(struct h1 *h, const char *data, size_t len, size_t step,
                       struct http_body *body, struct feed_result *ret)
 {
-    ret->state = H1_MORE;
-    while (ret->state == H1_MORE && ret->used < len) {
+    ret->state = PROTO_MORE;
+    while (ret->state == PROTO_MORE && ret->used < len) {
         size_t n = step < len - ret->used ? step : len - ret->used, used = 0;
         char *copy = exact_copy(data + ret->used, n);
         ret->state = h1_parse_body(h, copy, n, body, &used);
         free(copy);
         ret->used += used;
-        assert(ret->state != H1_MORE || used == n);
+        assert(ret->state != PROTO_MORE || used == n);
     }
 }
 
-void feed(const char *data, size_t len, size_t step, const struct h1_limits *limits,
+void feed(const char *data, size_t len, size_t step, const struct proto_limits *limits,
           struct feed_result *ret)
 {
     struct h1 *h = malloc(sizeof(*h));
@@ -70,11 +70,11 @@ void feed(const char *data, size_t len, size_t step, const struct h1_limits *lim
     http_body_init(&body, sizeof(ret->body), "/tmp");
     h1_reset(h, limits, &arena);
     feed_head(h, data, len, step, ret);
-    if (ret->state == H1_HEAD_DONE)
+    if (ret->state == PROTO_HEAD_DONE)
         feed_body(h, data, len, step, &body, ret);
-    ret->status = h->status;
-    ret->reason = h->reason;
-    assert(http_body_length(&body) == h->body_bytes);
+    ret->status = h->facts.status;
+    ret->reason = h->facts.reason;
+    assert(http_body_length(&body) == h->facts.body_bytes);
     ssize_t n = http_body_read(&body, ret->body, sizeof(ret->body));
     assert(n >= 0);
     ret->body_len = (size_t)n;

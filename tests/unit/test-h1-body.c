@@ -97,7 +97,9 @@ static const struct chunk_case {
 static void check_case(const struct chunk_case *c, size_t step)
 {
     static struct feed_result r;
-    enum h1_state want = c->status == 0 ? H1_COMPLETE : c->status < 0 ? H1_MORE : H1_REFUSED;
+    enum proto_state want = c->status == 0  ? PROTO_COMPLETE
+                            : c->status < 0 ? PROTO_MORE
+                                            : PROTO_REFUSED;
 
     feed(c->text, c->len, step, &feed_limits, &r);
     if (r.state != want || (c->status > 0 && r.status != c->status))
@@ -129,7 +131,7 @@ static void test_next_request_is_left(void **state)
     (void)state;
     for (size_t step = 1; step < sizeof(text); step++) {
         feed(text, sizeof(text) - 1, step, &feed_limits, &r);
-        assert_int_equal(r.state, H1_COMPLETE);
+        assert_int_equal(r.state, PROTO_COMPLETE);
         assert_string_equal(text + r.used, "GET / HTTP/1.0\r\n\r\n");
     }
 }
@@ -149,7 +151,7 @@ static int status_of_extensions(size_t n, size_t step)
     }
     len += snprintf(text + len, sizeof(text) - (size_t)len, "0\r\n\r\n");
     feed(text, (size_t)len, step, &feed_limits, &r);
-    return r.state == H1_COMPLETE ? 0 : r.status;
+    return r.state == PROTO_COMPLETE ? 0 : r.status;
 }
 
 static void test_extensions_are_bounded(void **state)
@@ -191,7 +193,7 @@ static void test_trailers_are_bounded(void **state)
 /* One byte more than limit-post, over several chunks, is refused before it is stored. */
 static void test_body_limit(void **state)
 {
-    static const struct h1_limits limits = {
+    static const struct proto_limits limits = {
         .max_head_bytes = 1000,
         .max_target_bytes = 100,
         .max_field_bytes = 100,
@@ -205,19 +207,20 @@ static void test_body_limit(void **state)
     (void)state;
     for (size_t step = 1; step < sizeof(over); step++) {
         feed(fits, sizeof(fits) - 1, step, &limits, &r);
-        assert_int_equal(r.state, H1_COMPLETE);
+        assert_int_equal(r.state, PROTO_COMPLETE);
         feed(over, sizeof(over) - 1, step, &limits, &r);
         assert_int_equal(r.status, 413);
         assert_int_equal(r.body_len, 3);
     }
 }
 
-static enum h1_state parse_into(const char *text, struct h1 *h, struct http_body *sink)
+static enum proto_state parse_into(const char *text, struct h1 *h, struct http_body *sink)
 {
     size_t used = 0;
 
-    assert_int_equal(h1_parse_head(h, text, strlen(text)), H1_HEAD_DONE);
-    return h1_parse_body(h, text + h->head_len, strlen(text) - h->head_len, sink, &used);
+    assert_int_equal(h1_parse_head(h, text, strlen(text)), PROTO_HEAD_DONE);
+    return h1_parse_body(h, text + h->facts.head_len, strlen(text) - h->facts.head_len, sink,
+                         &used);
 }
 
 static void test_store_fails(void **state)
@@ -234,14 +237,14 @@ static void test_store_fails(void **state)
         struct http_body body;
         http_body_init(&body, 1, "/nonexistent");
         h1_reset(&h, &feed_limits, &arena);
-        assert_int_equal(parse_into(texts[i], &h, &body), H1_REFUSED);
-        assert_int_equal(h.status, 500);
-        assert_int_equal(h.error, -ENOENT);
+        assert_int_equal(parse_into(texts[i], &h, &body), PROTO_REFUSED);
+        assert_int_equal(h.facts.status, 500);
+        assert_int_equal(h.facts.error, -ENOENT);
         http_body_done(&body);
 
         h1_reset(&h, &feed_limits, &arena);
-        assert_int_equal(parse_into(texts[i], &h, NULL), H1_COMPLETE); /* thrown away */
-        assert_int_equal(h.body_bytes, 3);
+        assert_int_equal(parse_into(texts[i], &h, NULL), PROTO_COMPLETE); /* thrown away */
+        assert_int_equal(h.facts.body_bytes, 3);
     }
     arena_done(&arena);
 }

@@ -20,7 +20,7 @@ static struct h1 h;
 static struct liege_request req;
 static char bytes[4096];
 
-static enum h1_state parse(const char *text)
+static enum proto_state parse(const char *text)
 {
     assert_true(strlen(text) < sizeof(bytes));
     memcpy(bytes, text, strlen(text) + 1);
@@ -32,8 +32,8 @@ static enum h1_state parse(const char *text)
 
 static void fill(const char *text)
 {
-    if (parse(text) == H1_REFUSED)
-        fail_msg("%s", h.reason);
+    if (parse(text) == PROTO_REFUSED)
+        fail_msg("%s", h.facts.reason);
     assert_int_equal(h1_fill_request(&h, bytes, &req), 0);
 }
 
@@ -87,7 +87,7 @@ static void test_moved_bytes(void **state)
     char other[sizeof(bytes)];
 
     (void)state;
-    assert_int_equal(parse("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), H1_COMPLETE);
+    assert_int_equal(parse("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"), PROTO_COMPLETE);
     memcpy(other, bytes, sizeof(bytes));
     memset(bytes, 'x', sizeof(bytes));
     struct h1 copy = h;
@@ -128,7 +128,7 @@ static void test_fields_are_merged(void **state)
     (void)state;
     assert_int_equal(parse("GET / HTTP/1.0\r\nX-A: 1\r\nCookie: a=b\r\nX_A: 9\r\nx-a: 2\r\n"
                            "cookie: c=d\r\nX-B: 3\r\nX-A:\r\nX-Forwarded_For: 1\r\n\r\n"),
-                     H1_COMPLETE);
+                     PROTO_COMPLETE);
     assert_int_equal(h1_fill_request(&h, bytes, &req), 2);
     assert_int_equal(req.n_fields, 3);
     check_field(0, "X-A", "1, 2, ");
@@ -172,34 +172,35 @@ static void test_keep_alive(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_int_equal(parse(cases[i].head), H1_COMPLETE);
-        assert_int_equal(h.keep_alive, cases[i].keep_alive);
-        assert_int_equal(h.upgrade, cases[i].upgrade);
-        assert_int_equal(h.head_len, strlen(cases[i].head));
+        assert_int_equal(parse(cases[i].head), PROTO_COMPLETE);
+        assert_int_equal(h.facts.keep_alive, cases[i].keep_alive);
+        assert_int_equal(h.facts.upgrade, cases[i].upgrade);
+        assert_int_equal(h.facts.head_len, strlen(cases[i].head));
     }
 }
 
 static void test_facts(void **state)
 {
     (void)state;
-    assert_int_equal(parse("HEAD / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"), H1_COMPLETE);
-    assert_true(h.is_head && !h.has_body && !h.expect_continue);
-    assert_int_equal(h.minor, 0);
+    assert_int_equal(parse("HEAD / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n"), PROTO_COMPLETE);
+    assert_true(h.facts.is_head && !h.facts.has_body && !h.facts.expect_continue);
+    assert_int_equal(h.facts.minor, 0);
 
     assert_int_equal(parse("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                            "Content-Length: 7\r\n\r\n"),
-                     H1_HEAD_DONE);
-    assert_true(!h.is_head && h.has_body && h.expect_continue && !h.chunked);
-    assert_int_equal(h.content_length, 7);
-    assert_int_equal(h.minor, 1);
+                     PROTO_HEAD_DONE);
+    assert_true(!h.facts.is_head && h.facts.has_body && h.facts.expect_continue &&
+                !h.facts.length_unknown);
+    assert_int_equal(h.facts.content_length, 7);
+    assert_int_equal(h.facts.minor, 1);
 
     assert_int_equal(parse("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                            "Transfer-Encoding: chunked\r\n\r\n"),
-                     H1_HEAD_DONE);
-    assert_true(h.has_body && h.expect_continue && h.chunked);
+                     PROTO_HEAD_DONE);
+    assert_true(h.facts.has_body && h.facts.expect_continue && h.facts.length_unknown);
 
-    assert_int_equal(parse("PUT / HTTP/1.0\r\nContent-Length: 0\r\n\r\n"), H1_COMPLETE);
-    assert_true(h.has_body);
+    assert_int_equal(parse("PUT / HTTP/1.0\r\nContent-Length: 0\r\n\r\n"), PROTO_COMPLETE);
+    assert_true(h.facts.has_body);
 }
 
 /* The length of a chunked body is known when it has been parsed. */
@@ -210,8 +211,8 @@ static void test_chunked_length(void **state)
 
     (void)state;
     assert_int_equal(parse("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
-                     H1_HEAD_DONE);
-    assert_int_equal(h1_parse_body(&h, body, sizeof(body) - 1, NULL, &used), H1_COMPLETE);
+                     PROTO_HEAD_DONE);
+    assert_int_equal(h1_parse_body(&h, body, sizeof(body) - 1, NULL, &used), PROTO_COMPLETE);
     assert_int_equal(h1_fill_request(&h, bytes, &req), 0);
     assert_true(req.has_body);
     assert_int_equal(req.body_length, 3);

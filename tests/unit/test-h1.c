@@ -245,7 +245,9 @@ static const struct head_case framings[] = {
 
 static void check_result(const struct head_case *c, const struct feed_result *r)
 {
-    enum h1_state want = c->status == 0 ? H1_COMPLETE : c->status < 0 ? H1_MORE : H1_REFUSED;
+    enum proto_state want = c->status == 0  ? PROTO_COMPLETE
+                            : c->status < 0 ? PROTO_MORE
+                                            : PROTO_REFUSED;
 
     if (r->state != want || (c->status > 0 && r->status != c->status))
         fail_msg("%s: state %d status %d (%s)", c->text, (int)r->state, r->status,
@@ -307,7 +309,7 @@ static void test_controls_everywhere(void **state)
                 continue;
             text[at] = (char)c;
             feed(text, sizeof(head) - 1, FEED_WHOLE, &feed_limits, &r);
-            if (r.state == H1_COMPLETE)
+            if (r.state == PROTO_COMPLETE)
                 fail_msg("byte %d at %zu was accepted", c, at);
         }
     }
@@ -325,7 +327,7 @@ static void test_pipelined(void **state)
     (void)snprintf(text, sizeof(text), "%s%s", first, second);
     for (size_t step = 1; step < sizeof(text); step++) {
         feed(text, sizeof(first) + sizeof(second) - 2, step, &feed_limits, &r);
-        assert_int_equal(r.state, H1_COMPLETE);
+        assert_int_equal(r.state, PROTO_COMPLETE);
         assert_int_equal(r.used, sizeof(first) - 1);
         assert_int_equal(r.body_len, 3);
         assert_memory_equal(r.body, "abc", 3);
@@ -334,7 +336,7 @@ static void test_pipelined(void **state)
     assert_int_equal(r.used, sizeof(second) - 1);
 }
 
-static const struct h1_limits small_limits = {
+static const struct proto_limits small_limits = {
     .max_head_bytes = 2000,
     .max_target_bytes = 100,
     .max_field_bytes = 100,
