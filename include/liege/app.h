@@ -73,6 +73,11 @@ struct liege_field {
     enum liege_field_id id; /* of a response: not looked at */
 };
 
+/* A CGI variable (RFC 3875) that is neither a part of struct liege_request nor a field. */
+struct liege_var {
+    struct liege_str name, value;
+};
+
 /* A complete request: the body has been read. */
 struct liege_request {
     struct liege_str method;
@@ -83,12 +88,20 @@ struct liege_request {
     struct liege_str protocol;    /* "HTTP/1.1" */
     struct liege_str scheme;      /* "http" or "https" */
     struct liege_str server_name, server_port;
-    struct liege_str remote_addr, remote_port; /* both empty for a UNIX socket */
+    struct liege_str remote_addr, remote_port; /* both empty for a UNIX socket; what a web server
+                                                  in front says, if it speaks for the client */
 
     /* No name stands twice (values are joined as RFC 9110 section 5.3 says), no name has an
      * underscore; Transfer-Encoding and Content-Length are not among them. */
     const struct liege_field *fields;
     size_t n_fields;
+
+    /* What a web server in front has to say beyond that (uwsgi, FastCGI, SCGI), for the environment
+     * as it is: SSL_CLIENT_VERIFY, DOCUMENT_ROOT. None takes the place of a key that the host or
+     * the plugin sets; of equal names the last one counts. Names are of letters, digits, '_', '.'
+     * and '-'. */
+    const struct liege_var *vars;
+    size_t n_vars;
 
     bool has_body;        /* the client sent a body, of perhaps 0 bytes */
     uint64_t body_length; /* bytes, also of a body that came chunked */

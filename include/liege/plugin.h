@@ -12,7 +12,7 @@
  * liege_plugin. It includes include/liege/ and nothing else of liege, and calls back only through
  * the struct liege_host that start() is given. */
 
-#define LIEGE_PLUGIN_ABI 1
+#define LIEGE_PLUGIN_ABI 2
 
 /* A sentence for the operator: where (file:line) and why. */
 struct liege_error {

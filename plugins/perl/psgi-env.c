@@ -186,6 +186,18 @@ static void store_fields(pTHX_ struct psgi_env *env, HV *hv, const struct liege_
     }
 }
 
+/* Adds the web server's variables; what is in @hv already stays. */
+static void store_vars(pTHX_ HV *hv, const struct liege_request *req)
+{
+    for (size_t i = req->n_vars; i > 0; i--) { /* of equal names the last one counts */
+        const struct liege_var *v = &req->vars[i - 1];
+
+        if (!hv_exists(hv, v->name.data, (I32)v->name.len))
+            (void)hv_store(hv, v->name.data, (I32)v->name.len,
+                           newSVpvn(v->value.data ? v->value.data : "", v->value.len), 0);
+    }
+}
+
 HV *psgi_env_hash(pTHX_ struct psgi_env *env, const struct liege_request *req)
 {
     const struct key *keys = env->keys;
@@ -208,6 +220,7 @@ HV *psgi_env_hash(pTHX_ struct psgi_env *env, const struct liege_request *req)
     if (req->has_body)
         store(aTHX_ hv, &keys[ENV_CONTENT_LENGTH], newSVpvf("%" UVuf, (UV)req->body_length));
     store(aTHX_ hv, &keys[ENV_CLEANUP_HANDLERS], newRV_noinc((SV *)newAV()));
+    store_vars(aTHX_ hv, req);
     return hv;
 }
 

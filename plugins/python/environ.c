@@ -284,6 +284,23 @@ static int add_fields(struct cache *c, PyObject *env, const struct liege_request
     return 0;
 }
 
+/* Adds the web server's variables; what is in @env already stays. As with header fields, keys are
+ * not interned and values not kept. */
+static int add_vars(PyObject *env, const struct liege_request *req)
+{
+    for (size_t i = 0; i < req->n_vars; i++) {
+        const struct liege_var *v = &req->vars[req->n_vars - 1 - i]; /* of equal ones the last */
+        PyObject *key = decode(&v->name), *value = decode(&v->value);
+        bool good = key && value && PyDict_SetDefault(env, key, value);
+
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+        if (!good)
+            return -1;
+    }
+    return 0;
+}
+
 static int add_body_length(PyObject *env, uint64_t length)
 {
     char digits[24] = "";
@@ -304,7 +321,9 @@ static int fill(struct cache *c, PyObject *env, const struct liege_request *req,
     if (req->scheme.len == https.len && memcmp(req->scheme.data, https.data, https.len) == 0 &&
         PyDict_SetItem(env, keys.https, on) < 0)
         return -1;
-    return add_fields(c, env, req);
+    if (add_fields(c, env, req) < 0)
+        return -1;
+    return add_vars(env, req);
 }
 
 PyObject *environ_new(const struct liege_request *req, PyObject *input)

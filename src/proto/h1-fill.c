@@ -56,6 +56,8 @@ size_t h1_fill_request(struct h1 *h, const char *base, struct liege_request *req
     req->protocol = http_str(h->facts.minor == 0 ? "HTTP/1.0" : "HTTP/1.1", 8);
     req->n_fields = http_fields_merge(fields, n, h->arena, &n_dropped);
     req->fields = fields;
+    req->vars = NULL;
+    req->n_vars = 0;
     req->has_body = h->facts.has_body;
     req->body_length = h->facts.length_unknown ? h->facts.body_bytes : h->facts.content_length;
     return n_dropped;

@@ -284,7 +284,12 @@ static void test_env(void **state)
         "psgi.run_once=\n",           "psgi.streaming=1\n",
         "psgi.url_scheme=https\n",    "psgi.version=1 1\n",
         "psgix.cleanup=1\n",          "psgix.cleanup.handlers=\n",
-        "psgix.input.buffered=1\n"};
+        "psgix.input.buffered=1\n",   "SSL_CLIENT_VERIFY=SUCCESS\n"};
+    static const struct liege_var vars[] = {
+        {{"SSL_CLIENT_VERIFY", 17}, {"NONE", 4}}, {{"SSL_CLIENT_VERIFY", 17}, {"SUCCESS", 7}},
+        {{"psgi.url_scheme", 15}, {"forged", 6}}, {{"SERVER_SOFTWARE", 15}, {"forged", 6}},
+        {{"psgi.input", 10}, {"forged", 6}},      {{"HTTP_HOST", 9}, {"forged", 6}},
+    };
     void *app = load("kinds.psgi");
     struct exchange x, bare;
 
@@ -296,9 +301,12 @@ static void test_env(void **state)
     x.req.target = (struct liege_str){"/mount/%65nv?a=%20b", 19};
     x.req.script_name = (struct liege_str){"/mount", 6};
     x.req.scheme = (struct liege_str){"https", 5};
+    x.req.vars = vars;
+    x.req.n_vars = COUNT_OF(vars);
     call(&x, app);
     for (size_t i = 0; i < COUNT_OF(expected); i++)
         assert_contains(x.answer, expected[i]);
+    assert_null(strstr(x.answer, "forged"));
     exchange_done(&x);
 
     exchange_init(&bare, "GET", "/env");

@@ -283,6 +283,30 @@ static void test_environ(void **state)
     exchange_done(&x);
 }
 
+/* What a web server in front says beyond the request is there and replaces nothing. */
+static void test_environ_vars(void **state)
+{
+    (void)state;
+    static const struct liege_var vars[] = {
+        {{"SSL_CLIENT_VERIFY", 17}, {"NONE", 4}}, {{"SSL_CLIENT_VERIFY", 17}, {"SUCCESS", 7}},
+        {{"secret.empty", 12}, {NULL, 0}},        {{"wsgi.url_scheme", 15}, {"forged", 6}},
+        {{"wsgi.input", 10}, {"forged", 6}},      {{"SERVER_SOFTWARE", 15}, {"forged", 6}},
+        {{"HTTP_HOST", 9}, {"forged", 6}},
+    };
+    struct exchange x;
+
+    exchange_init(&x, "GET", "/");
+    exchange_add_field(&x, LIEGE_FIELD_HOST, "Host", "example.org");
+    x.req.vars = vars;
+    x.req.n_vars = COUNT_OF(vars);
+    exchange_run(&x, plugin, load("show_environ"));
+    assert_in(x.answer, "SSL_CLIENT_VERIFY='SUCCESS'\n");
+    assert_in(x.answer, "secret.empty=''\n");
+    assert_in(x.answer, "HTTP_HOST='example.org'\n");
+    assert_null(strstr(x.answer, "forged"));
+    exchange_done(&x);
+}
+
 /* Nothing of a request is left for the next one. */
 static void test_environ_is_fresh(void **state)
 {
@@ -582,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_load_files),
         cmocka_unit_test(test_validator),
         cmocka_unit_test(test_environ),
+        cmocka_unit_test(test_environ_vars),
         cmocka_unit_test(test_environ_is_fresh),
         cmocka_unit_test(test_header_names),
         cmocka_unit_test(test_input_methods),
