@@ -33,6 +33,7 @@ enum kind {
     KIND_SERVER,
     KIND_LENGTH,
     KIND_CONNECTION,
+    KIND_STATUS,     /* what the status line is called in CGI: left out of it */
     KIND_HOP_BY_HOP, /* RFC 9110 section 7.6.1: left out */
 };
 
@@ -44,6 +45,8 @@ static enum kind field_kind(struct liege_str name)
     case 4:
         return http_equal(name, "date") ? KIND_DATE : KIND_PLAIN;
     case 6:
+        if (http_equal(name, "status"))
+            return KIND_STATUS;
         return http_equal(name, "server") ? KIND_SERVER : KIND_PLAIN;
     case 7:
         return http_equal(name, "upgrade") || http_equal(name, "trailer") ? KIND_HOP_BY_HOP
@@ -112,6 +115,11 @@ static int take_length(struct http_draft *d, struct liege_str value, struct errm
     return 0;
 }
 
+static bool is_cgi(enum http_style style)
+{
+    return style == HTTP_STYLE_SCGI || style == HTTP_STYLE_FASTCGI;
+}
+
 static int take_field(struct http_draft *d, const struct liege_field *f, struct errmsg *err)
 {
     if (f->name.len == 0 || !http_all(f->name.data, f->name.len, HTTP_CLASS_TOKEN))
@@ -136,6 +144,10 @@ static int take_field(struct http_draft *d, const struct liege_field *f, struct 
     case KIND_SERVER:
         d->has_server = true;
         break;
+    case KIND_STATUS:
+        if (is_cgi(d->style))
+            return 0;
+        break;
     case KIND_PLAIN:
         break;
     }
@@ -147,6 +159,19 @@ static int take_field(struct http_draft *d, const struct liege_field *f, struct 
     return 0;
 }
 
+/* "Connection: close" is about the client's connection, not about a web server's. */
+static bool keeps_connection(const struct http_draft *d)
+{
+    switch (d->style) {
+    case HTTP_STYLE_HTTP:
+        return !d->close;
+    case HTTP_STYLE_FASTCGI:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* RFC 9112 section 6.3, from the sender's side. */
 static struct http_framed decide_framing(struct http_draft *d, int status,
                                          const struct http_exchange *ex)
@@ -155,7 +180,7 @@ static struct http_framed decide_framing(struct http_draft *d, int status,
     uint64_t length = d->has_length ? d->length : ex->length;
     struct http_framed f = {
         .length = known ? length : 0,
-        .keep_alive = ex->keep_alive && !d->close,
+        .keep_alive = ex->keep_alive && keeps_connection(d),
     };
 
     if (status == 204 || status == 304) {
@@ -167,7 +192,9 @@ static struct http_framed decide_framing(struct http_draft *d, int status,
     } else if (known) {
         f.framing = HTTP_FRAMING_LENGTH;
         d->announce = true;
-    } else if (ex->minor >= 1) {
+    } else if (d->style == HTTP_STYLE_FASTCGI) {
+        f.framing = HTTP_FRAMING_RECORDS;
+    } else if (d->style == HTTP_STYLE_HTTP && ex->minor >= 1) {
         f.framing = HTTP_FRAMING_CHUNKED;
     } else {
         f.framing = HTTP_FRAMING_CLOSE;
@@ -185,13 +212,26 @@ static void put_framing(const struct http_draft *d, const struct http_framed *f,
         put_number(d->out, f->length);
         put_text(d->out, "\r\n");
     }
+    if (d->style != HTTP_STYLE_HTTP)
+        return;
     if (!f->keep_alive)
         put_text(d->out, "Connection: close\r\n");
     else if (minor == 0)
         put_text(d->out, "Connection: keep-alive\r\n");
 }
 
-static int put_status(struct buf *out, const struct liege_head *head, struct errmsg *err)
+/* clang-format off */
+static const char *const status_starts[] = {
+    [HTTP_STYLE_HTTP]    = "HTTP/1.1 ",
+    [HTTP_STYLE_UWSGI]   = "HTTP/1.1 ",
+    [HTTP_STYLE_SCGI]    = "Status: ",
+    [HTTP_STYLE_FASTCGI] = "Status: ",
+};
+/* clang-format on */
+static_assert(COUNT_OF(status_starts) == HTTP_STYLE_COUNT, "one start for each style");
+
+static int put_status(struct buf *out, enum http_style style, const struct liege_head *head,
+                      struct errmsg *err)
 {
     struct liege_str reason = head->reason;
 
@@ -208,7 +248,7 @@ static int put_status(struct buf *out, const struct liege_head *head, struct err
     int r = buf_reserve(out, reason.len + FIXED_LINES_MAX);
     if (r < 0)
         return r;
-    put_text(out, "HTTP/1.1 ");
+    put_text(out, status_starts[style]);
     put_number(out, (uint64_t)head->status);
     put_text(out, " ");
     put(out, reason.data, reason.len);
@@ -232,11 +272,16 @@ void http_head_replace(struct http_draft *d, const struct http_draft *next)
     d->before = before;
 }
 
-int http_head_begin(struct http_draft *d, struct buf *out, const struct liege_head *head,
-                    struct errmsg *err)
+int http_head_begin(struct http_draft *d, struct buf *out, enum http_style style,
+                    const struct liege_head *head, struct errmsg *err)
 {
-    *d = (struct http_draft){.out = out, .before = buf_len(out), .status = head->status};
-    int r = put_status(out, head, err);
+    *d = (struct http_draft){
+        .out = out,
+        .style = style,
+        .before = buf_len(out),
+        .status = head->status,
+    };
+    int r = put_status(out, style, head, err);
 
     for (size_t i = 0; i < head->n_fields && r == 0; i++)
         r = take_field(d, &head->fields[i], err);
@@ -251,9 +296,10 @@ int http_head_end(struct http_draft *d, const struct http_exchange *ex, struct h
 
     if (r < 0)
         return r;
-    if (!d->has_server)
+    bool to_client = d->style == HTTP_STYLE_HTTP;
+    if (to_client && !d->has_server)
         put_text(d->out, SERVER_LINE);
-    if (!d->has_date) {
+    if (to_client && !d->has_date) {
         put_text(d->out, "Date: ");
         put(d->out, ex->date, HTTP_DATE_LEN);
         put_text(d->out, "\r\n");
@@ -264,11 +310,11 @@ int http_head_end(struct http_draft *d, const struct http_exchange *ex, struct h
     return 0;
 }
 
-int http_head_write(struct buf *out, const struct liege_head *head, const struct http_exchange *ex,
-                    struct http_framed *ret, struct errmsg *err)
+int http_head_write(struct buf *out, enum http_style style, const struct liege_head *head,
+                    const struct http_exchange *ex, struct http_framed *ret, struct errmsg *err)
 {
     struct http_draft d;
-    int r = http_head_begin(&d, out, head, err);
+    int r = http_head_begin(&d, out, style, head, err);
 
     if (r < 0)
         return r;
@@ -278,8 +324,8 @@ int http_head_write(struct buf *out, const struct liege_head *head, const struct
     return r;
 }
 
-int http_head_error(struct buf *out, int status, const struct liege_field *extra, bool head_request,
-                    const char *date)
+int http_head_error(struct buf *out, enum http_style style, int status,
+                    const struct liege_field *extra, bool head_request, const char *date)
 {
     const char *text = http_status_reason(status);
     struct liege_field fields[2] = {
@@ -297,7 +343,7 @@ int http_head_error(struct buf *out, int status, const struct liege_field *extra
 
     if (extra)
         fields[head.n_fields++] = *extra;
-    int r = http_head_write(out, &head, &ex, &framed, NULL);
+    int r = http_head_write(out, style, &head, &ex, &framed, NULL);
     if (r < 0 || framed.framing == HTTP_FRAMING_NONE)
         return r;
 

@@ -131,7 +131,7 @@ static int respond_start(struct liege_request *req, const struct liege_head *hea
 
     if (a->sent)
         return -EALREADY;
-    int r = http_head_begin(&draft, &x->out, head, &err);
+    int r = http_head_begin(&draft, &x->out, HTTP_STYLE_HTTP, head, &err);
     if (r < 0) {
         log_error("%.*s: %s", (int)req->target.len, req->target.data, err.text);
         return r; /* a head that was taken before stays */
@@ -247,7 +247,8 @@ static void respond_fail(struct liege_request *req)
     a->started = a->sent = true;
     a->status = 500;
     a->framed = (struct http_framed){.framing = HTTP_FRAMING_LENGTH, .keep_alive = false};
-    if (http_head_error(&x->out, 500, NULL, x->h1.facts.is_head, worker_date()) < 0)
+    if (http_head_error(&x->out, HTTP_STYLE_HTTP, 500, NULL, x->h1.facts.is_head, worker_date()) <
+        0)
         a->failed = true;
     else
         (void)send_or_go(x, NULL, 0, true); /* marks the answer itself */

@@ -214,8 +214,8 @@ void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reaso
     if (log_limit_allows(&c->worker->refusals, now_us(c)))
         log_info("%s: answered %d: %s", conn_peer(c), status, reason);
     retry.value.len = (size_t)snprintf(text, sizeof(text), "%u", retry_s);
-    int r = http_head_error(&x->out, status, retry_s > 0 ? &retry : NULL, x->h1.facts.is_head,
-                            worker_date());
+    int r = http_head_error(&x->out, HTTP_STYLE_HTTP, status, retry_s > 0 ? &retry : NULL,
+                            x->h1.facts.is_head, worker_date());
     if (r == 0)
         r = exchange_flush(x);
     if (r < 0) {

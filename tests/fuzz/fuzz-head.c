@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         f->value = next_word(&at, end);
     }
 
-    int r = http_head_write(&out, &head, &ex, &framed, &err);
+    int r = http_head_write(&out, (enum http_style)(data[0] >> 4 & 3), &head, &ex, &framed, &err);
     if (r == 0)
         check_head(buf_at(&out), buf_len(&out), head.n_fields);
     else

@@ -164,12 +164,79 @@ static void test_good(void **state)
         struct buf out = {0};
 
         head.n_fields = make_fields(good[i].fields, fields);
-        assert_int_equal(http_head_write(&out, &head, &good[i].ex, &framed, &err), 0);
+        assert_int_equal(http_head_write(&out, HTTP_STYLE_HTTP, &head, &good[i].ex, &framed, &err),
+                         0);
         assert_int_equal(buf_append(&out, "", 1), 0);
         assert_string_equal(buf_at(&out), good[i].expect);
         assert_int_equal(framed.framing, good[i].framed.framing);
         assert_int_equal(framed.length, good[i].framed.length);
         assert_int_equal(framed.keep_alive, good[i].framed.keep_alive);
+        buf_done(&out);
+    }
+}
+
+/* What web servers get: they add Date and Server and do their own framing. */
+static const struct styled {
+    enum http_style style;
+    const char *fields[2 * MAX_FIELDS];
+    struct http_exchange ex;
+    const char *expect;
+    struct http_framed framed;
+} styled[] = {
+    {HTTP_STYLE_UWSGI,
+     {"Connection", "x", "Status", "404"},
+     {1, false, true, true, 3, DATE},
+     OK "Status: 404\r\nContent-Length: 3\r\n\r\n",
+     {HTTP_FRAMING_LENGTH, 3, false}},
+    {HTTP_STYLE_UWSGI,
+     {"X", "y"},
+     {1, false, true, false, 0, DATE},
+     OK "X: y\r\n\r\n",
+     {HTTP_FRAMING_CLOSE, 0, false}},
+    {HTTP_STYLE_SCGI,
+     {"Date", "now", "status", "404 Not Found"},
+     {0, false, true, true, 3, DATE},
+     "Status: 200 OK\r\nDate: now\r\nContent-Length: 3\r\n\r\n",
+     {HTTP_FRAMING_LENGTH, 3, false}},
+    {HTTP_STYLE_SCGI,
+     {NULL},
+     {1, false, true, false, 0, DATE},
+     "Status: 200 OK\r\n\r\n",
+     {HTTP_FRAMING_CLOSE, 0, false}},
+    {HTTP_STYLE_FASTCGI,
+     {"Connection", "close", "STATUS", "1"},
+     {0, false, true, false, 0, DATE},
+     "Status: 200 OK\r\n\r\n",
+     {HTTP_FRAMING_RECORDS, 0, true}},
+    {HTTP_STYLE_FASTCGI,
+     {"Content-Length", "9"},
+     {1, false, false, false, 0, DATE},
+     "Status: 200 OK\r\nContent-Length: 9\r\n\r\n",
+     {HTTP_FRAMING_LENGTH, 9, false}},
+    {HTTP_STYLE_FASTCGI,
+     {"Content-Length", "9"},
+     {1, true, true, true, 0, DATE},
+     "Status: 200 OK\r\nContent-Length: 9\r\n\r\n",
+     {HTTP_FRAMING_NONE, 9, true}},
+};
+
+static void test_styles(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(styled); i++) {
+        struct liege_field fields[MAX_FIELDS];
+        struct liege_head head = {.status = 200, .fields = fields};
+        struct http_framed framed = {0};
+        struct buf out = {0};
+
+        head.n_fields = make_fields(styled[i].fields, fields);
+        assert_int_equal(
+            http_head_write(&out, styled[i].style, &head, &styled[i].ex, &framed, NULL), 0);
+        assert_int_equal(buf_append(&out, "", 1), 0);
+        assert_string_equal(buf_at(&out), styled[i].expect);
+        assert_int_equal(framed.framing, styled[i].framed.framing);
+        assert_int_equal(framed.length, styled[i].framed.length);
+        assert_int_equal(framed.keep_alive, styled[i].framed.keep_alive);
         buf_done(&out);
     }
 }
@@ -223,7 +290,8 @@ static void test_bad(void **state)
         assert_int_equal(buf_append(&out, "before", 6), 0);
         buf_consume(&out, 2);
         head.n_fields = make_fields(bad[i].fields, fields);
-        assert_int_equal(http_head_write(&out, &head, &ex, &framed, &err), -EINVAL);
+        assert_int_equal(http_head_write(&out, HTTP_STYLE_HTTP, &head, &ex, &framed, &err),
+                         -EINVAL);
         assert_true(strlen(err.text) > 0);
         assert_int_equal(framed.framing, HTTP_FRAMING_COUNT);
         assert_int_equal(buf_len(&out), 4);
@@ -245,10 +313,11 @@ static void test_nul(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         struct liege_head head = {.status = 200, .fields = &fields[i], .n_fields = 1};
-        assert_int_equal(http_head_write(&out, &head, &ex, &framed, NULL), -EINVAL);
+        assert_int_equal(http_head_write(&out, HTTP_STYLE_HTTP, &head, &ex, &framed, NULL),
+                         -EINVAL);
     }
     struct liege_head head = {.status = 200, .reason = http_str("\0", 1)};
-    assert_int_equal(http_head_write(&out, &head, &ex, &framed, NULL), -EINVAL);
+    assert_int_equal(http_head_write(&out, HTTP_STYLE_HTTP, &head, &ex, &framed, NULL), -EINVAL);
     buf_done(&out);
 }
 
@@ -260,7 +329,7 @@ static void test_own_reason(void **state)
     struct buf out = {0};
 
     (void)state;
-    assert_int_equal(http_head_write(&out, &head, &ex, &framed, NULL), 0);
+    assert_int_equal(http_head_write(&out, HTTP_STYLE_HTTP, &head, &ex, &framed, NULL), 0);
     assert_memory_equal(buf_at(&out), "HTTP/1.1 404 Nothing Here\r\n", 27);
     buf_done(&out);
 }
@@ -279,7 +348,7 @@ static void test_large(void **state)
     memset(value, 'v', sizeof(value));
     for (size_t i = 0; i < COUNT_OF(fields); i++)
         fields[i] = (struct liege_field){.name = str("X-Name"), .value = http_str(value, 5 * i)};
-    assert_int_equal(http_head_write(&out, &head, &ex, &framed, NULL), 0);
+    assert_int_equal(http_head_write(&out, HTTP_STYLE_HTTP, &head, &ex, &framed, NULL), 0);
     assert_int_equal(buf_len(&out), strlen(OK COMMON "Transfer-Encoding: chunked\r\n\r\n") +
                                         1000 * strlen("X-Name: \r\n") + (size_t)5 * 999 * 500);
     buf_done(&out);
@@ -299,11 +368,11 @@ static void test_withdraw(void **state)
 
     (void)state;
     assert_int_equal(buf_append(&out, "before", 6), 0);
-    assert_int_equal(http_head_begin(&draft, &out, &first, NULL), 0);
+    assert_int_equal(http_head_begin(&draft, &out, HTTP_STYLE_HTTP, &first, NULL), 0);
     assert_true(buf_len(&out) > 6);
     http_head_withdraw(&draft);
     assert_int_equal(buf_len(&out), 6);
-    assert_int_equal(http_head_begin(&draft, &out, &second, NULL), 0);
+    assert_int_equal(http_head_begin(&draft, &out, HTTP_STYLE_HTTP, &second, NULL), 0);
     assert_int_equal(http_head_end(&draft, &ex, &framed), 0);
     assert_int_equal(framed.framing, HTTP_FRAMING_NONE);
     assert_int_equal(buf_append(&out, "", 1), 0);
@@ -319,18 +388,23 @@ static void test_error(void **state)
     struct buf out = {0};
 
     (void)state;
-    assert_int_equal(http_head_error(&out, 400, NULL, false, DATE), 0);
+    assert_int_equal(http_head_error(&out, HTTP_STYLE_HTTP, 400, NULL, false, DATE), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     assert_string_equal(buf_at(&out),
                         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n" COMMON
                         "Content-Length: 12\r\nConnection: close\r\n\r\nBad Request\n");
     buf_consume(&out, buf_len(&out));
-    assert_int_equal(http_head_error(&out, 503, &retry, true, DATE), 0);
+    assert_int_equal(http_head_error(&out, HTTP_STYLE_HTTP, 503, &retry, true, DATE), 0);
     assert_int_equal(buf_append(&out, "", 1), 0);
     assert_string_equal(buf_at(&out),
                         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n"
                         "Retry-After: 1\r\n" COMMON
                         "Content-Length: 20\r\nConnection: close\r\n\r\n");
+    buf_consume(&out, buf_len(&out));
+    assert_int_equal(http_head_error(&out, HTTP_STYLE_SCGI, 400, NULL, false, DATE), 0);
+    assert_int_equal(buf_append(&out, "", 1), 0);
+    assert_string_equal(buf_at(&out), "Status: 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                                      "Content-Length: 12\r\n\r\nBad Request\n");
     buf_done(&out);
 }
 
@@ -358,10 +432,11 @@ static void test_chunk_head(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_nul),        cmocka_unit_test(test_own_reason),
-        cmocka_unit_test(test_large),      cmocka_unit_test(test_error),
-        cmocka_unit_test(test_chunk_head), cmocka_unit_test(test_withdraw),
+        cmocka_unit_test(test_good),       cmocka_unit_test(test_styles),
+        cmocka_unit_test(test_bad),        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_own_reason), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_error),      cmocka_unit_test(test_chunk_head),
+        cmocka_unit_test(test_withdraw),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
