@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Plays a client that sends its bytes in steps, for the tests and the fuzzer of the HTTP/1 parser.
- * Each step is a new allocation of exactly the bytes received so far, so that the address sanitizer
- * sees a read too far, and a pointer kept over a step. */
-#include "h1-feed.h"
+/* Plays a peer that sends its bytes in steps, for the tests and the fuzzers of the parsers. Each
+ * step is a new allocation of exactly the bytes received so far, so that the address sanitizer sees
+ * a read too far, and a pointer kept over a step; the parser moves to new memory as well. */
+#include "proto-feed.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -19,6 +19,11 @@ const struct proto_limits feed_limits = {
     .max_body_bytes = 1 << 20,
 };
 
+/* How the bytes come: the first @first of them, then @step each time. */
+struct cut {
+    size_t first, step;
+};
+
 static char *exact_copy(const char *data, size_t len)
 {
     char *copy = malloc(len > 0 ? len : 1);
@@ -29,56 +34,129 @@ static char *exact_copy(const char *data, size_t len)
     return copy;
 }
 
-static void feed_head(struct h1 *h, const char *data, size_t len, size_t step,
-                      struct feed_result *ret)
+static void move(struct proto **p)
+{
+    struct proto *moved = malloc(sizeof(*moved));
+
+    assert(moved);
+    memcpy(moved, *p, sizeof(*moved));
+    memset(*p, 0xee, sizeof(**p));
+    free(*p);
+    *p = moved;
+}
+
+static void take_replies(struct proto *p, struct feed_result *ret)
+{
+    const char *data = NULL;
+
+    if (!p->facts.has_replies)
+        return;
+    size_t len = proto_take_replies(p, &data);
+    assert(len > 0 && len <= sizeof(ret->replies) - ret->replies_len && !p->facts.has_replies);
+    memcpy(ret->replies + ret->replies_len, data, len);
+    ret->replies_len += len;
+}
+
+/* How many bytes are here after the next step, when @have are here now. */
+static size_t next(const struct cut *cut, size_t have, size_t len)
+{
+    size_t step = have < cut->first ? cut->first - have : cut->step;
+
+    return step < len - have ? have + step : len;
+}
+
+static size_t feed_head(struct proto **p, const char *data, size_t len, const struct cut *cut,
+                        struct feed_result *ret)
 {
     size_t have = 0;
 
     ret->state = PROTO_MORE;
     while (ret->state == PROTO_MORE && have < len) {
-        have = step < len - have ? have + step : len;
+        have = next(cut, have, len);
         char *copy = exact_copy(data, have);
-        ret->state = h1_parse_head(h, copy, have);
+        ret->state = proto_parse_head(*p, copy, have);
         free(copy);
+        take_replies(*p, ret);
+        move(p);
     }
-    ret->head_len = ret->used = h->facts.head_len;
+    ret->head_len = ret->used = (*p)->facts.head_len;
+    return have;
 }
 
-static void feed_body(struct h1 *h, const char *data, size_t len, size_t step,
-                      struct http_body *body, struct feed_result *ret)
+static void feed_body(struct proto **p, const char *data, size_t len, size_t have,
+                      const struct cut *cut, struct http_body *body, struct feed_result *ret)
 {
     ret->state = PROTO_MORE;
     while (ret->state == PROTO_MORE && ret->used < len) {
-        size_t n = step < len - ret->used ? step : len - ret->used, used = 0;
+        if (ret->used == have)
+            have = next(cut, have, len);
+        size_t n = have - ret->used, used = 0;
         char *copy = exact_copy(data + ret->used, n);
-        ret->state = h1_parse_body(h, copy, n, body, &used);
+        ret->state = proto_parse_body(*p, copy, n, body, &used);
         free(copy);
+        take_replies(*p, ret);
+        move(p);
         ret->used += used;
-        assert(ret->state != PROTO_MORE || used == n);
+        assert(used <= n && (ret->state != PROTO_MORE || used == n));
     }
 }
 
-void feed(const char *data, size_t len, size_t step, const struct proto_limits *limits,
-          struct feed_result *ret)
+static void feed_cut(enum proto_id id, const char *data, size_t len, const struct cut *cut,
+                     const struct proto_limits *limits, struct feed_result *ret)
 {
-    struct h1 *h = malloc(sizeof(*h));
+    struct proto *p = malloc(sizeof(*p));
     struct arena arena = {0};
     struct http_body body;
 
-    assert(h);
+    assert(p);
     memset(ret, 0, sizeof(*ret));
     http_body_init(&body, sizeof(ret->body), "/tmp");
-    h1_reset(h, limits, &arena);
-    feed_head(h, data, len, step, ret);
+    proto_init(p, id);
+    proto_reset(p, limits, &arena);
+    size_t have = feed_head(&p, data, len, cut, ret);
     if (ret->state == PROTO_HEAD_DONE)
-        feed_body(h, data, len, step, &body, ret);
-    ret->status = h->facts.status;
-    ret->reason = h->facts.reason;
-    assert(http_body_length(&body) == h->facts.body_bytes);
+        feed_body(&p, data, len, have, cut, &body, ret);
+    ret->status = p->facts.status;
+    ret->reason = p->facts.reason;
+    assert(http_body_length(&body) == p->facts.body_bytes);
     ssize_t n = http_body_read(&body, ret->body, sizeof(ret->body));
     assert(n >= 0);
     ret->body_len = (size_t)n;
     http_body_done(&body);
     arena_done(&arena);
-    free(h);
+    free(p);
+}
+
+void feed(enum proto_id id, const char *data, size_t len, size_t step,
+          const struct proto_limits *limits, struct feed_result *ret)
+{
+    const struct cut cut = {.step = step};
+
+    feed_cut(id, data, len, &cut, limits, ret);
+}
+
+bool feed_is_same(const struct feed_result *a, const struct feed_result *b)
+{
+    if (a->state != b->state || a->status != b->status || a->replies_len != b->replies_len ||
+        memcmp(a->replies, b->replies, a->replies_len) != 0)
+        return false;
+    if (a->state == PROTO_REFUSED)
+        return a->reason == b->reason;
+    return a->head_len == b->head_len && a->used == b->used && a->body_len == b->body_len &&
+           memcmp(a->body, b->body, a->body_len) == 0;
+}
+
+void feed_all_ways(enum proto_id id, const char *data, size_t len,
+                   const struct proto_limits *limits, struct feed_result *ret)
+{
+    static struct feed_result other;
+
+    feed(id, data, len, FEED_WHOLE, limits, ret);
+    for (size_t i = 1; i < len; i++) {
+        const struct cut in_two = {.first = i, .step = len};
+        feed(id, data, len, i, limits, &other);
+        assert(feed_is_same(ret, &other));
+        feed_cut(id, data, len, &in_two, limits, &other);
+        assert(feed_is_same(ret, &other));
+    }
 }

@@ -14,8 +14,8 @@
 
 #include "base/arena.h"
 #include "base/macro.h"
-#include "h1-feed.h"
 #include "http/body.h"
+#include "proto-feed.h"
 
 #define HEAD "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -101,7 +101,7 @@ static void check_case(const struct chunk_case *c, size_t step)
                             : c->status < 0 ? PROTO_MORE
                                             : PROTO_REFUSED;
 
-    feed(c->text, c->len, step, &feed_limits, &r);
+    feed(PROTO_HTTP, c->text, c->len, step, &feed_limits, &r);
     if (r.state != want || (c->status > 0 && r.status != c->status))
         fail_msg("%s by %zu: state %d status %d (%s)", c->text, step, (int)r.state, r.status,
                  r.reason ? r.reason : "");
@@ -130,7 +130,7 @@ static void test_next_request_is_left(void **state)
 
     (void)state;
     for (size_t step = 1; step < sizeof(text); step++) {
-        feed(text, sizeof(text) - 1, step, &feed_limits, &r);
+        feed(PROTO_HTTP, text, sizeof(text) - 1, step, &feed_limits, &r);
         assert_int_equal(r.state, PROTO_COMPLETE);
         assert_string_equal(text + r.used, "GET / HTTP/1.0\r\n\r\n");
     }
@@ -150,7 +150,7 @@ static int status_of_extensions(size_t n, size_t step)
         n -= part;
     }
     len += snprintf(text + len, sizeof(text) - (size_t)len, "0\r\n\r\n");
-    feed(text, (size_t)len, step, &feed_limits, &r);
+    feed(PROTO_HTTP, text, (size_t)len, step, &feed_limits, &r);
     return r.state == PROTO_COMPLETE ? 0 : r.status;
 }
 
@@ -171,9 +171,9 @@ static void test_zeros_are_bounded(void **state)
     int len = snprintf(text, sizeof(text), HEAD "%05000d\r\nabc\r\n0\r\n\r\n", 3);
 
     (void)state;
-    feed(text, (size_t)len, FEED_WHOLE, &feed_limits, &r);
+    feed(PROTO_HTTP, text, (size_t)len, FEED_WHOLE, &feed_limits, &r);
     assert_int_equal(r.status, 400);
-    feed(text, (size_t)len, 1, &feed_limits, &r);
+    feed(PROTO_HTTP, text, (size_t)len, 1, &feed_limits, &r);
     assert_int_equal(r.status, 400);
 }
 
@@ -184,9 +184,9 @@ static void test_trailers_are_bounded(void **state)
     int len = snprintf(text, sizeof(text), HEAD "0\r\nX: %020000d\r\n\r\n", 1);
 
     (void)state;
-    feed(text, (size_t)len, FEED_WHOLE, &feed_limits, &r);
+    feed(PROTO_HTTP, text, (size_t)len, FEED_WHOLE, &feed_limits, &r);
     assert_int_equal(r.status, 431);
-    feed(text, (size_t)len, 1, &feed_limits, &r);
+    feed(PROTO_HTTP, text, (size_t)len, 1, &feed_limits, &r);
     assert_int_equal(r.status, 431);
 }
 
@@ -206,9 +206,9 @@ static void test_body_limit(void **state)
 
     (void)state;
     for (size_t step = 1; step < sizeof(over); step++) {
-        feed(fits, sizeof(fits) - 1, step, &limits, &r);
+        feed(PROTO_HTTP, fits, sizeof(fits) - 1, step, &limits, &r);
         assert_int_equal(r.state, PROTO_COMPLETE);
-        feed(over, sizeof(over) - 1, step, &limits, &r);
+        feed(PROTO_HTTP, over, sizeof(over) - 1, step, &limits, &r);
         assert_int_equal(r.status, 413);
         assert_int_equal(r.body_len, 3);
     }

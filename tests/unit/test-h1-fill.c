@@ -12,8 +12,8 @@
 
 #include "base/arena.h"
 #include "base/macro.h"
-#include "h1-feed.h"
 #include "http/field.h"
+#include "proto-feed.h"
 
 static struct arena arena;
 static struct h1 h;

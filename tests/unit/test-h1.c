@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/macro.h"
-#include "h1-feed.h"
+#include "proto-feed.h"
 
 /* A request line or fields, and what must come of it: 0 accepted, else the status. */
 struct head_case {
@@ -261,9 +261,9 @@ static void check_cases(const struct head_case *cases, size_t n)
     static struct feed_result whole, bytes;
 
     for (size_t i = 0; i < n; i++) {
-        feed(cases[i].text, cases[i].len, FEED_WHOLE, &feed_limits, &whole);
+        feed(PROTO_HTTP, cases[i].text, cases[i].len, FEED_WHOLE, &feed_limits, &whole);
         check_result(&cases[i], &whole);
-        feed(cases[i].text, cases[i].len, 1, &feed_limits, &bytes);
+        feed(PROTO_HTTP, cases[i].text, cases[i].len, 1, &feed_limits, &bytes);
         check_result(&cases[i], &bytes);
         assert_int_equal(whole.head_len, bytes.head_len);
         assert_int_equal(whole.body_len, bytes.body_len);
@@ -308,7 +308,7 @@ static void test_controls_everywhere(void **state)
             if (c == '\t' || text[at] == c)
                 continue;
             text[at] = (char)c;
-            feed(text, sizeof(head) - 1, FEED_WHOLE, &feed_limits, &r);
+            feed(PROTO_HTTP, text, sizeof(head) - 1, FEED_WHOLE, &feed_limits, &r);
             if (r.state == PROTO_COMPLETE)
                 fail_msg("byte %d at %zu was accepted", c, at);
         }
@@ -326,13 +326,13 @@ static void test_pipelined(void **state)
     (void)state;
     (void)snprintf(text, sizeof(text), "%s%s", first, second);
     for (size_t step = 1; step < sizeof(text); step++) {
-        feed(text, sizeof(first) + sizeof(second) - 2, step, &feed_limits, &r);
+        feed(PROTO_HTTP, text, sizeof(first) + sizeof(second) - 2, step, &feed_limits, &r);
         assert_int_equal(r.state, PROTO_COMPLETE);
         assert_int_equal(r.used, sizeof(first) - 1);
         assert_int_equal(r.body_len, 3);
         assert_memory_equal(r.body, "abc", 3);
     }
-    feed(second, sizeof(second) - 1, FEED_WHOLE, &feed_limits, &r);
+    feed(PROTO_HTTP, second, sizeof(second) - 1, FEED_WHOLE, &feed_limits, &r);
     assert_int_equal(r.used, sizeof(second) - 1);
 }
 
@@ -349,7 +349,7 @@ static void check_limit(const char *text, size_t len, int status)
     const struct head_case c = {text, len, status};
 
     for (size_t step = 1; step < 4; step++) {
-        feed(text, len, step == 3 ? FEED_WHOLE : step, &small_limits, &r);
+        feed(PROTO_HTTP, text, len, step == 3 ? FEED_WHOLE : step, &small_limits, &r);
         check_result(&c, &r);
     }
 }
