@@ -74,6 +74,7 @@ static _noreturn_ void serve(const struct child_start *start, const struct apps 
         listeners[i] = (struct worker_listener){
             .fd = start->listeners->items[i]->fd,
             .id = start->listeners->items[i]->id,
+            .protocol = start->listeners->protocols[i],
             .name = start->listeners->items[i]->text,
         };
     const struct worker_start ws = {

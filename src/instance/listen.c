@@ -2,7 +2,9 @@
 /* Opening, sharing and closing listening sockets. Their order is the configuration's. */
 #include "instance/listen.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,18 +13,33 @@
 #include "base/cleanup.h"
 #include "base/cred.h"
 
+/* clang-format off */
+static const struct socket_option {
+    const char *name;
+    size_t offset; /* of its struct liege_list in struct instance_conf */
+    enum proto_id protocol;
+} socket_options[] = {
+    { "http-socket",    offsetof(struct instance_conf, http_sockets),    PROTO_HTTP },
+    { "socket",         offsetof(struct instance_conf, uwsgi_sockets),   PROTO_UWSGI },
+    { "fastcgi-socket", offsetof(struct instance_conf, fastcgi_sockets), PROTO_FASTCGI },
+    { "scgi-socket",    offsetof(struct instance_conf, scgi_sockets),    PROTO_SCGI },
+};
+/* clang-format on */
+static_assert(COUNT_OF(socket_options) == PROTO_COUNT, "one option for each protocol");
+
 /* However they are written: ":80" and "0.0.0.0:80" are the same address. */
 static bool same_addr(const struct addr *a, const struct addr *b)
 {
     return a->fd == b->fd && a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
 }
 
-static struct listener *find(const struct listeners *l, const struct addr *addr)
+/* The index of the socket of @addr, or -ENOENT. */
+static int find(const struct listeners *l, const struct addr *addr)
 {
     for (size_t i = 0; l && i < l->n_items; i++)
         if (same_addr(&l->items[i]->addr, addr))
-            return l->items[i];
-    return NULL;
+            return (int)i;
+    return -ENOENT;
 }
 
 static struct listener *listener_unref(struct listener *l)
@@ -116,8 +133,17 @@ static bool needs_privilege(const struct addr *addr, const struct instance_conf 
     return !addr_path(addr, &path) || conf->chown_socket;
 }
 
-static int open_one(struct listeners *l, const char *text, const struct instance_conf *conf,
-                    const struct listeners *old, enum listen_phase phase, struct errmsg *err)
+static const char *option_of(enum proto_id protocol)
+{
+    for (size_t i = 0; i < COUNT_OF(socket_options); i++)
+        if (socket_options[i].protocol == protocol)
+            return socket_options[i].name;
+    return "";
+}
+
+static int open_one(struct listeners *l, enum proto_id protocol, const char *text,
+                    const struct instance_conf *conf, const struct listeners *old,
+                    enum listen_phase phase, struct errmsg *err)
 {
     struct sock_options options;
     struct addr addr;
@@ -126,35 +152,58 @@ static int open_one(struct listeners *l, const char *text, const struct instance
 
     if (r == 0)
         r = addr_parse(text, &addr, err);
-    if (r != 0 || find(l, &addr))
+    if (r != 0)
         return r;
+    int same = find(l, &addr);
+    if (same >= 0 && l->protocols[same] != protocol)
+        return errmsg_set(err, -EINVAL, "%s is there for another protocol too (%s)", text,
+                          option_of(l->protocols[same]));
+    if (same >= 0)
+        return 0;
     if (l->n_items == COUNT_OF(l->items))
         return errmsg_set(err, -E2BIG, "%zu sockets are the most that an instance can have",
                           COUNT_OF(l->items));
 
-    struct listener *item = find(old, &addr);
+    int kept = find(old, &addr);
+    struct listener *item = kept >= 0 ? old->items[kept] : NULL;
     if (item && is_in_place(item, &st)) {
         item->n_refs++;
     } else {
         if (phase == LISTEN_PRIVILEGED && !needs_privilege(&addr, conf))
             return 0;
+        item = NULL;
         r = listener_new(text, &addr, &options, conf->vacuum, &item, err);
-        if (r < 0)
+        if (!item)
             return r;
     }
+    l->protocols[l->n_items] = protocol;
     l->items[l->n_items++] = item;
+    return 0;
+}
+
+static int open_list(struct listeners *l, const struct socket_option *option,
+                     const struct instance_conf *conf, const struct listeners *old,
+                     enum listen_phase phase, struct errmsg *err)
+{
+    const void *member = (const char *)conf + option->offset;
+    const struct liege_list *list = member;
+
+    for (size_t i = 0; i < list->n_items; i++) {
+        int r = open_one(l, option->protocol, list->items[i], conf, old, phase, err);
+        if (r < 0)
+            return errmsg_prefix(err, r, "%s", option->name);
+    }
     return 0;
 }
 
 int listeners_open(struct listeners *ret, const struct instance_conf *conf,
                    const struct listeners *old, enum listen_phase phase, struct errmsg *err)
 {
-    for (size_t i = 0; i < conf->http_sockets.n_items; i++) {
-        int r = open_one(ret, conf->http_sockets.items[i], conf, old, phase, err);
-        if (r < 0)
-            return errmsg_prefix(err, r, "http-socket");
-    }
-    return 0;
+    int r = 0;
+
+    for (size_t i = 0; i < COUNT_OF(socket_options) && r == 0; i++)
+        r = open_list(ret, &socket_options[i], conf, old, phase, err);
+    return r;
 }
 
 int listeners_adjust(const struct listeners *l, const struct instance_conf *conf,

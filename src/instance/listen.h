@@ -6,6 +6,7 @@
 #include "base/errmsg.h"
 #include "base/sock.h"
 #include "instance/instance-conf.h"
+#include "worker/worker.h"
 
 /* The listening sockets of an instance. The master makes them and keeps them: over the death of any
  * worker and over reloads. A socket that the next configuration names too is the same socket, never
@@ -24,8 +25,10 @@ struct listener {
     bool vacuum; /* remove the file at the end */
 };
 
+/* A generation's share of them. What is spoken on a socket may change with a reload. */
 struct listeners {
     struct listener *items[LISTEN_MAX_SOCKETS];
+    enum proto_id protocols[LISTEN_MAX_SOCKETS];
     size_t n_items;
 };
 
@@ -37,8 +40,8 @@ enum listen_phase {
 };
 
 /* Makes the sockets of @conf that @ret does not have yet; takes those of @old (may be NULL) that
- * have the same address. Returns 0, or a negative errno with @err; @ret is to be released either
- * way. */
+ * have the same address. An address that is there for two protocols is an error. Returns 0, or a
+ * negative errno with @err; @ret is to be released either way. */
 int listeners_open(struct listeners *ret, const struct instance_conf *conf,
                    const struct listeners *old, enum listen_phase phase,
                    struct errmsg *err) _must_check_;

@@ -175,6 +175,7 @@ int accept_start(struct worker *w)
             .worker = w,
             .id = w->start->listeners[i].id,
             .name = w->start->listeners[i].name,
+            .protocol = w->start->listeners[i].protocol,
         };
         name_server(a);
         int r = listen_to(a);

@@ -19,6 +19,7 @@ struct acceptor {
     struct worker *worker;
     uint32_t id; /* struct worker_listener */
     const char *name;
+    enum proto_id protocol;
     char server_name[256];
     char server_port[8];
 };

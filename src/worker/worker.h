@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "app/app.h"
+#include "proto/proto-id.h"
 #include "worker/queue.h"
 #include "worker/worker-conf.h"
 
@@ -16,6 +17,7 @@ struct scoreboard;
 struct worker_listener {
     int fd;
     uint32_t id;      /* the same in all generations */
+    enum proto_id protocol;
     const char *name; /* as the configuration writes it */
 };
 

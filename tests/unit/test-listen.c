@@ -34,6 +34,9 @@ static int tear_down(void **state)
 {
     (void)state;
     strv_done(&conf.http_sockets);
+    strv_done(&conf.uwsgi_sockets);
+    strv_done(&conf.fastcgi_sockets);
+    strv_done(&conf.scgi_sockets);
     assert_int_equal(unit_count_fds(), n_fds_before);
     unit_remove_folder(folder);
     return 0;
@@ -265,6 +268,40 @@ static void test_refusals(void **state)
     conf.chown_socket = NULL;
 }
 
+/* What is spoken where; a reload may say something else of a socket that stays. */
+static void test_protocols(void **state)
+{
+    struct listeners old = {0}, new = {0};
+    struct errmsg err = {""};
+
+    (void)state;
+    set_sockets("a");
+    assert_int_equal(strv_append(&conf.uwsgi_sockets, in_folder("b")), 0);
+    assert_int_equal(strv_append(&conf.fastcgi_sockets, in_folder("c")), 0);
+    assert_int_equal(strv_append(&conf.scgi_sockets, in_folder("d")), 0);
+    must_open(&old, NULL, LISTEN_ALL);
+    assert_int_equal(old.n_items, 4);
+    for (size_t i = 0; i < 4; i++) {
+        char name[2] = {(char)('a' + i), '\0'};
+        assert_string_equal(old.items[i]->text, in_folder(name));
+        assert_int_equal(old.protocols[i], PROTO_HTTP + i);
+    }
+    strv_done(&conf.uwsgi_sockets);
+    set_sockets("b");
+    must_open(&new, &old, LISTEN_ALL);
+    assert_ptr_equal(new.items[0], old.items[1]);
+    assert_int_equal(new.protocols[0], PROTO_HTTP);
+    assert_int_equal(old.protocols[1], PROTO_UWSGI);
+    listeners_release(&old);
+    listeners_release(&new);
+
+    assert_int_equal(strv_append(&conf.scgi_sockets, in_folder("b")), 0);
+    assert_int_equal(listeners_open(&new, &conf, NULL, LISTEN_ALL, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "scgi-socket: "));
+    assert_non_null(strstr(err.text, "is there for another protocol too (http-socket)"));
+    listeners_release(&new);
+}
+
 static void test_too_many(void **state)
 {
     struct listeners l = {0};
@@ -287,7 +324,7 @@ int main(void)
         LISTEN_TEST(test_sharing),          LISTEN_TEST(test_failed_reload),
         LISTEN_TEST(test_mode_changes),     LISTEN_TEST(test_removed_file),
         LISTEN_TEST(test_phases),           LISTEN_TEST(test_refusals),
-        LISTEN_TEST(test_too_many),
+        LISTEN_TEST(test_protocols),        LISTEN_TEST(test_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
