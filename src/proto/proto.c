@@ -66,16 +66,22 @@ size_t proto_take_replies(struct proto *p, const char **ret_data)
     return fastcgi_take_replies(&p->fastcgi, ret_data);
 }
 
+bool proto_can_answer(const struct proto *p)
+{
+    return !in_records(p) || p->fastcgi.id > 0;
+}
+
 static void add(struct proto_frame *f, const void *data, size_t len)
 {
     f->iov[f->n_iov++] = (struct iovec){.iov_base = (void *)data, .iov_len = len};
 }
 
-static size_t frame_record(const struct fastcgi *f, const void *data, size_t len, bool last,
-                           struct proto_frame *ret)
+static void frame_record(const struct fastcgi *f, const void *data, size_t len, bool last,
+                         struct proto_frame *ret)
 {
     size_t n = MIN(len, (size_t)FASTCGI_MAX_CONTENT);
 
+    ret->taken = n;
     if (n > 0) {
         fastcgi_put_head(ret->before, FASTCGI_STDOUT, f->id, n);
         add(ret, ret->before, FASTCGI_HEAD_LEN);
@@ -86,18 +92,20 @@ static size_t frame_record(const struct fastcgi *f, const void *data, size_t len
         fastcgi_put_end(ret->after + FASTCGI_HEAD_LEN, f->id, FASTCGI_REQUEST_COMPLETE);
         add(ret, ret->after, sizeof(ret->after));
     }
-    return n;
 }
 
-size_t proto_frame_piece(const struct proto *p, enum http_framing framing, const void *data,
-                         size_t len, bool last, struct proto_frame *ret)
+void proto_frame_piece(const struct proto *p, enum http_framing framing, const void *data,
+                       size_t len, bool last, struct proto_frame *ret)
 {
     bool chunked = framing == HTTP_FRAMING_CHUNKED;
 
     assert(len == 0 || framing != HTTP_FRAMING_NONE);
     ret->n_iov = 0;
-    if (in_records(p))
-        return frame_record(&p->fastcgi, data, len, last, ret);
+    if (in_records(p)) {
+        frame_record(&p->fastcgi, data, len, last, ret);
+        return;
+    }
+    ret->taken = len;
     if (len > 0) {
         if (chunked)
             add(ret, ret->before, http_chunk_head(ret->before, len));
@@ -107,7 +115,6 @@ size_t proto_frame_piece(const struct proto *p, enum http_framing framing, const
     }
     if (chunked && last)
         add(ret, HTTP_CHUNK_LAST, sizeof(HTTP_CHUNK_LAST) - 1);
-    return len;
 }
 
 bool proto_frames_pieces(const struct proto *p, enum http_framing framing)

@@ -86,22 +86,26 @@ static inline size_t proto_fill_request(struct proto *p, const char *base,
  * valid until the next call for @p. Returns how many bytes, each only once. */
 size_t proto_take_replies(struct proto *p, const char **ret_data);
 
+/* False as long as nobody is there to be answered: a FastCGI request has not begun. */
+bool proto_can_answer(const struct proto *p);
+
 /* A piece of an answer's body, with what stands around it. Movable only with its data: the vectors
  * point into it. */
 #define PROTO_FRAME_IOVS 4
 struct proto_frame {
     struct iovec iov[PROTO_FRAME_IOVS];
     size_t n_iov;
+    size_t taken; /* bytes of the data */
     char before[HTTP_CHUNK_HEAD_MAX];
     char after[FASTCGI_HEAD_LEN + FASTCGI_END_LEN];
 };
 
-/* Frames the next piece of the body of an answer that @framing was decided for; with @last and all
- * of @data taken, also what ends the answer, which may be needed for HTTP_FRAMING_NONE too (@len is
- * 0 then). The vectors point into @ret and to @data. Returns how many bytes of @data the frame
- * takes: all, but for FastCGI at most FASTCGI_MAX_CONTENT; call again for the rest. */
-size_t proto_frame_piece(const struct proto *p, enum http_framing framing, const void *data,
-                         size_t len, bool last, struct proto_frame *ret);
+/* Frames the next piece of the body of an answer that @framing was decided for. The frame takes all
+ * of @data, but for FastCGI at most FASTCGI_MAX_CONTENT: call again for the rest. With @last, and
+ * nothing left, it also has what ends the answer, which for FastCGI is needed with any framing; for
+ * HTTP_FRAMING_NONE @len is 0. The vectors point into @ret and to @data. */
+void proto_frame_piece(const struct proto *p, enum http_framing framing, const void *data,
+                       size_t len, bool last, struct proto_frame *ret);
 
 /* True if a piece of the body needs something around it: it cannot be sent with sendfile(2). */
 bool proto_frames_pieces(const struct proto *p, enum http_framing framing);

@@ -23,8 +23,8 @@
 #include "worker/worker-private.h"
 
 #define OUT_MAX_BYTES        ((size_t)256 * 1024)
-#define COPY_BYTES           ((size_t)64 * 1024)
-#define STATUS_CLIENT_CLOSED 499 /* nginx's number, in the log only */
+#define COPY_BYTES           ((size_t)64 * 1024 - 8) /* fits into a record of FastCGI */
+#define STATUS_CLIENT_CLOSED 499                     /* nginx's number, in the log only */
 
 static const struct liege_str http_scheme = {"http", 4};
 
@@ -59,9 +59,9 @@ static int decide(struct exchange *x, bool length_known, uint64_t length)
 {
     struct answer *a = &x->answer;
     const struct http_exchange ex = {
-        .minor = x->h1.facts.minor,
-        .head_request = x->h1.facts.is_head,
-        .keep_alive = x->h1.facts.keep_alive &&
+        .minor = x->proto.facts.minor,
+        .head_request = x->proto.facts.is_head,
+        .keep_alive = x->proto.facts.keep_alive &&
                       !atomic_load_explicit(&x->conn->worker->closes, memory_order_relaxed),
         .length_known = length_known,
         .length = length,
@@ -69,6 +69,8 @@ static int decide(struct exchange *x, bool length_known, uint64_t length)
     };
     int r = http_head_end(&a->draft, &ex, &a->framed);
 
+    if (r == 0)
+        r = proto_wrap(&x->proto, &x->out, a->draft.before, false);
     if (r < 0)
         return gone(x, r);
     a->sent = true;
@@ -87,25 +89,21 @@ static size_t within_length(struct answer *a, size_t len)
 static int send_piece(struct exchange *x, const void *data, size_t len, bool last)
 {
     struct answer *a = &x->answer;
-    char head[HTTP_CHUNK_HEAD_MAX];
-    struct iovec iov[4];
-    size_t n = 0, fits = within_length(a, len);
+    bool none = a->framed.framing == HTTP_FRAMING_NONE;
+    size_t fits = within_length(a, len), left = none ? 0 : fits;
+    struct proto_frame frame;
+    int r = 0;
 
-    if (a->framed.framing == HTTP_FRAMING_NONE) {
-        a->body_bytes += len;
-        return last ? send_or_go(x, NULL, 0, true) : 0;
-    }
-    bool chunked = a->framed.framing == HTTP_FRAMING_CHUNKED;
-    if (chunked && fits > 0)
-        iov[n++] = (struct iovec){.iov_base = head, .iov_len = http_chunk_head(head, fits)};
-    if (fits > 0)
-        iov[n++] = (struct iovec){.iov_base = (void *)data, .iov_len = fits};
-    if (chunked && fits > 0)
-        iov[n++] = (struct iovec){.iov_base = (void *)HTTP_CHUNK_END, .iov_len = 2};
-    if (chunked && last)
-        iov[n++] = (struct iovec){.iov_base = (void *)HTTP_CHUNK_LAST, .iov_len = 5};
     a->body_bytes += fits;
-    int r = send_or_go(x, iov, n, last);
+    if (none && !last)
+        return 0;
+    for (const char *at = data;; at += frame.taken) {
+        proto_frame_piece(&x->proto, a->framed.framing, at, left, last, &frame);
+        r = send_or_go(x, frame.iov, frame.n_iov, last);
+        left -= frame.taken;
+        if (r < 0 || left == 0)
+            break;
+    }
     if (r == 0 && fits < len) {
         log_warning("%.*s: the application wrote more than its Content-Length; the surplus is "
                     "dropped",
@@ -131,7 +129,7 @@ static int respond_start(struct liege_request *req, const struct liege_head *hea
 
     if (a->sent)
         return -EALREADY;
-    int r = http_head_begin(&draft, &x->out, HTTP_STYLE_HTTP, head, &err);
+    int r = http_head_begin(&draft, &x->out, x->proto.ops->style, head, &err);
     if (r < 0) {
         log_error("%.*s: %s", (int)req->target.len, req->target.data, err.text);
         return r; /* a head that was taken before stays */
@@ -171,9 +169,11 @@ static int respond_end(struct liege_request *req, const void *data, size_t len)
     if (a->failed)
         return -EPIPE;
     int r = a->sent ? 0 : decide(x, true, len);
+    bool whole =
+        a->framed.framing != HTTP_FRAMING_LENGTH || len >= a->framed.length - a->body_bytes;
     if (r == 0)
-        r = send_piece(x, data, len, true);
-    if (r == 0 && a->framed.framing == HTTP_FRAMING_LENGTH && a->body_bytes < a->framed.length) {
+        r = send_piece(x, data, len, whole); /* what ends it would make it look whole */
+    if (r == 0 && !whole) {
         log_error("%.*s: the application wrote %llu bytes of a Content-Length of %llu",
                   (int)req->target.len, req->target.data, (unsigned long long)a->body_bytes,
                   (unsigned long long)a->framed.length);
@@ -215,7 +215,7 @@ static int respond_file(struct liege_request *req, int fd, uint64_t offset, uint
     int r = a->sent ? 0 : decide(x, true, len);
     if (r < 0 || a->framed.framing == HTTP_FRAMING_NONE)
         return r;
-    if (a->framed.framing == HTTP_FRAMING_CHUNKED)
+    if (proto_frames_pieces(&x->proto, a->framed.framing))
         return copy_file(x, fd, offset, len);
 
     uint64_t fits =
@@ -228,6 +228,15 @@ static int respond_file(struct liege_request *req, int fd, uint64_t offset, uint
     if (r < 0)
         return gone(x, r);
     return fits < len ? -EOVERFLOW : 0;
+}
+
+static int put_failure(struct exchange *x)
+{
+    size_t before = buf_len(&x->out);
+    int r = http_head_error(&x->out, x->proto.ops->style, 500, NULL, x->proto.facts.is_head,
+                            worker_date());
+
+    return r < 0 ? r : proto_wrap(&x->proto, &x->out, before, true);
 }
 
 static void respond_fail(struct liege_request *req)
@@ -247,8 +256,7 @@ static void respond_fail(struct liege_request *req)
     a->started = a->sent = true;
     a->status = 500;
     a->framed = (struct http_framed){.framing = HTTP_FRAMING_LENGTH, .keep_alive = false};
-    if (http_head_error(&x->out, HTTP_STYLE_HTTP, 500, NULL, x->h1.facts.is_head, worker_date()) <
-        0)
+    if (put_failure(x) < 0)
         a->failed = true;
     else
         (void)send_or_go(x, NULL, 0, true); /* marks the answer itself */
@@ -299,18 +307,24 @@ static struct liege_str str_of(const char *text)
     return http_str(text, strlen(text));
 }
 
-/* What the parser does not know: the connection. */
+/* What the parser does not know: the connection. A web server in front has said itself who its
+ * client is. */
 static void fill_connection(struct exchange *x)
 {
     struct liege_request *req = &x->req;
+    bool gateway = x->proto.ops->gateway;
 
-    req->scheme = http_scheme;
-    req->server_name = str_of(x->conn->acceptor->server_name);
-    req->server_port = str_of(x->conn->acceptor->server_port);
-    req->remote_addr = str_of(x->conn->remote_addr);
-    req->remote_port = str_of(x->conn->remote_port);
-    req->has_body = x->h1.facts.has_body;
+    if (!gateway) {
+        req->scheme = http_scheme;
+        req->remote_addr = str_of(x->conn->remote_addr);
+        req->remote_port = str_of(x->conn->remote_port);
+    }
+    if (!gateway || req->server_name.len == 0)
+        req->server_name = str_of(x->conn->acceptor->server_name);
+    if (!gateway || req->server_port.len == 0)
+        req->server_port = str_of(x->conn->acceptor->server_port);
     req->body_length = http_body_length(&x->body);
+    req->has_body = x->proto.facts.has_body || req->body_length > 0;
 }
 
 /* No application is mounted where the path leads. */
@@ -327,19 +341,51 @@ static void answer_not_found(struct exchange *x)
         (void)respond_end(&x->req, text, sizeof(text) - 1); /* marks the answer itself */
 }
 
+static struct liege_str join(struct arena *arena, struct liege_str a, struct liege_str b)
+{
+    if (a.len == 0 || b.len == 0)
+        return a.len == 0 ? b : a;
+    char *text = arena_alloc(arena, a.len + b.len);
+    memcpy(mempcpy(text, a.data, a.len), b.data, b.len);
+    return http_str(text, a.len + b.len);
+}
+
+/* Finds the application by the path, of which script_name then has the front. A web server that
+ * says SCRIPT_NAME means the application that is mounted there, if there is one, and may or may not
+ * have taken it off the path. Returns NULL if none is mounted. */
+static const struct app_mount *route(struct exchange *x)
+{
+    struct liege_request *req = &x->req;
+    const struct apps *apps = x->conn->worker->start->apps;
+    const struct app_mount *m = apps_route(apps, req->path.data, req->path.len);
+
+    if (req->script_name.len > 0) {
+        struct liege_str script = req->script_name;
+        const struct app_mount *named = apps_route(apps, script.data, script.len);
+        bool meant = named && named->prefix_len == script.len;
+        if (meant && named != m)
+            return named;
+        if (meant)
+            req->script_name.len = 0; /* the path has it */
+    }
+    if (!m)
+        return NULL;
+    req->script_name = join(&x->arena, req->script_name, http_str(m->prefix, m->prefix_len));
+    req->path.data += m->prefix_len;
+    req->path.len -= m->prefix_len;
+    return m;
+}
+
 static void call(struct exchange *x)
 {
     struct worker *w = x->conn->worker;
     struct liege_request *req = &x->req;
-    const struct app_mount *m = apps_route(w->start->apps, req->path.data, req->path.len);
+    const struct app_mount *m = route(x);
 
     if (!m) {
         answer_not_found(x);
         return;
     }
-    req->script_name = http_str(m->prefix, m->prefix_len);
-    req->path.data += m->prefix_len;
-    req->path.len -= m->prefix_len;
     req->app = m->app;
     dispatch_begin(w, x);
     m->plugin->call(req);
@@ -372,7 +418,7 @@ bool answer_request(struct exchange *x, const char *base)
     *a = (struct answer){0};
     if (w->log.enabled)
         a->start_us = clock_now_us();
-    size_t n_dropped = h1_fill_request(&x->h1, base, &x->req);
+    size_t n_dropped = proto_fill_request(&x->proto, base, &x->req);
     if (n_dropped > 0)
         log_debug("%s: %zu fields with an underscore in their names were left out",
                   x->conn->remote_addr, n_dropped);

@@ -49,7 +49,7 @@ static bool keep(struct conn *c, const char *base, size_t len)
  */
 static bool keep_request(struct conn *c, const char *base, const char *rest, size_t rest_len)
 {
-    size_t head_len = c->x->h1.facts.head_len;
+    size_t head_len = c->x->proto.facts.head_len;
 
     if (rest == base + head_len)
         return keep(c, base, head_len + rest_len);
@@ -92,7 +92,7 @@ static enum taken after_answer(struct conn *c, bool whole, bool client_closes, b
 /* The request is complete and @base is where its head stands, until it is answered. */
 static enum taken serve(struct conn *c, const char *base, bool more_input)
 {
-    bool client_closes = !c->x->h1.facts.keep_alive;
+    bool client_closes = !c->x->proto.facts.keep_alive;
 
     conn_set_state(c, CONN_CALL);
     bool whole = answer_request(c->x, base);
@@ -116,15 +116,32 @@ static void wait_for_body(struct conn *c, const char *base)
     const struct iovec iov = {.iov_base = (void *)go_on, .iov_len = sizeof(go_on) - 1};
     struct exchange *x = c->x;
 
-    if (!keep(c, base, x->h1.facts.head_len))
+    if (!keep(c, base, x->proto.facts.head_len))
         return;
-    if (x->h1.facts.expect_continue && x->h1.facts.body_bytes == 0 && c->state != CONN_BODY &&
+    if (x->proto.facts.expect_continue && x->proto.facts.body_bytes == 0 && c->state != CONN_BODY &&
         exchange_send(x, &iov, 1) < 0) {
         conn_close(c);
         return;
     }
     conn_set_state(c, CONN_BODY);
     (void)conn_listen(c);
+}
+
+/* Sends what the protocol has to say itself. False: the connection is closed. */
+static bool send_replies(struct conn *c)
+{
+    struct proto *p = &c->x->proto;
+    struct iovec iov = {0};
+    const char *data = NULL;
+
+    if (!p->facts.has_replies)
+        return true;
+    iov.iov_len = proto_take_replies(p, &data);
+    iov.iov_base = (void *)data;
+    if (exchange_send(c->x, &iov, 1) == 0)
+        return true;
+    conn_close(c);
+    return false;
 }
 
 /* Takes one request from the front of @len bytes at @base; *@ret_used is how many bytes it was. */
@@ -134,7 +151,9 @@ static enum taken take_request(struct conn *c, const char *base, size_t len, siz
     size_t used = 0;
 
     x->untouched = false;
-    enum proto_state state = h1_parse_head(&x->h1, base, len);
+    enum proto_state state = proto_parse_head(&x->proto, base, len);
+    if (!send_replies(c))
+        return TAKEN_OVER;
     if (state == PROTO_MORE) {
         if (keep(c, base, len)) {
             conn_set_state(c, CONN_HEAD);
@@ -143,18 +162,20 @@ static enum taken take_request(struct conn *c, const char *base, size_t len, siz
         return TAKEN_OVER;
     }
     if (state == PROTO_HEAD_DONE) {
-        state = h1_parse_body(&x->h1, base + x->h1.facts.head_len, len - x->h1.facts.head_len,
-                              &x->body, &used);
+        state = proto_parse_body(&x->proto, base + x->proto.facts.head_len,
+                                 len - x->proto.facts.head_len, &x->body, &used);
+        if (!send_replies(c))
+            return TAKEN_OVER;
         if (state == PROTO_MORE) {
             wait_for_body(c, base);
             return TAKEN_OVER;
         }
     }
     if (state == PROTO_REFUSED) {
-        conn_refuse(c, x->h1.facts.status, 0, x->h1.facts.reason);
+        conn_refuse(c, x->proto.facts.status, 0, x->proto.facts.reason);
         return TAKEN_OVER;
     }
-    used += x->h1.facts.head_len;
+    used += x->proto.facts.head_len;
     *ret_used = used;
     return take_complete(c, base, base + used, len - used);
 }
@@ -215,7 +236,7 @@ static void go_on_after(struct conn *c, size_t head_len)
 void conn_serve_ready(struct conn *c)
 {
     struct buf *in = &c->x->in;
-    size_t head_len = c->x->h1.facts.head_len;
+    size_t head_len = c->x->proto.facts.head_len;
 
     if (serve(c, buf_at(in), buf_len(in) > head_len) == TAKEN_ALL)
         go_on_after(c, head_len);
@@ -226,14 +247,16 @@ static void read_body(struct conn *c, const char *data, size_t len)
 {
     struct exchange *x = c->x;
     size_t used = 0;
-    enum proto_state state = h1_parse_body(&x->h1, data, len, &x->body, &used);
+    enum proto_state state = proto_parse_body(&x->proto, data, len, &x->body, &used);
 
+    if (!send_replies(c))
+        return;
     if (state == PROTO_MORE) {
         conn_set_state(c, CONN_BODY);
         return;
     }
     if (state == PROTO_REFUSED) {
-        conn_refuse(c, x->h1.facts.status, 0, x->h1.facts.reason);
+        conn_refuse(c, x->proto.facts.status, 0, x->proto.facts.reason);
         return;
     }
     if (buf_append(&x->in, data + used, len - used) < 0) {

@@ -80,7 +80,8 @@ static uint64_t paced_deadline(const struct conn *c, uint64_t limit)
 
     if (conf->min_rate == 0)
         return at;
-    return MIN(at, c->since_us + limit + c->x->h1.facts.body_bytes * US_PER_SEC / conf->min_rate);
+    return MIN(at,
+               c->since_us + limit + c->x->proto.facts.body_bytes * US_PER_SEC / conf->min_rate);
 }
 
 void conn_set_state(struct conn *c, enum conn_state state)
@@ -110,7 +111,7 @@ bool conn_listen(struct conn *c)
 
     /* A client that wanted to go on and closes has lost its patience; one that closes after its
      * only request may wait for the answer all the same. */
-    if (c->state == CONN_READY && c->x->h1.facts.keep_alive)
+    if (c->state == CONN_READY && c->x->proto.facts.keep_alive)
         events |= EPOLLRDHUP;
 
     if (c->listens == events)
@@ -203,6 +204,16 @@ void conn_finish(struct conn *c)
     (void)conn_listen(c);
 }
 
+/* Writes the whole answer that refuses a request. */
+static int put_refusal(struct exchange *x, int status, const struct liege_field *extra)
+{
+    size_t before = buf_len(&x->out);
+    int r = http_head_error(&x->out, x->proto.ops->style, status, extra, x->proto.facts.is_head,
+                            worker_date());
+
+    return r < 0 ? r : proto_wrap(&x->proto, &x->out, before, true);
+}
+
 void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reason)
 {
     struct exchange *x = conn_exchange(c);
@@ -211,11 +222,15 @@ void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reaso
 
     if (!x)
         return;
-    if (log_limit_allows(&c->worker->refusals, now_us(c)))
-        log_info("%s: answered %d: %s", conn_peer(c), status, reason);
+    bool answers = status > 0 && proto_can_answer(&x->proto);
+    if (log_limit_allows(&c->worker->refusals, now_us(c))) {
+        if (answers)
+            log_info("%s: answered %d: %s", conn_peer(c), status, reason);
+        else
+            log_info("%s: closed: %s", conn_peer(c), reason);
+    }
     retry.value.len = (size_t)snprintf(text, sizeof(text), "%u", retry_s);
-    int r = http_head_error(&x->out, HTTP_STYLE_HTTP, status, retry_s > 0 ? &retry : NULL,
-                            x->h1.facts.is_head, worker_date());
+    int r = answers ? put_refusal(x, status, retry_s > 0 ? &retry : NULL) : 0;
     if (r == 0)
         r = exchange_flush(x);
     if (r < 0) {
@@ -401,6 +416,7 @@ struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd)
         .io = {.fd = fd, .fn = on_event},
         .worker = w,
         .acceptor = a,
+        .protocol = a->protocol,
         .timer.fn = on_timer,
     };
     loop_task_init(&c->more, on_more);

@@ -33,6 +33,7 @@ struct conn {
     struct loop_io io;
     struct worker *worker;
     const struct acceptor *acceptor;
+    enum proto_id protocol;
     struct list link; /* in worker->conns, or in worker->ready, or spare */
     enum conn_state state;
     uint32_t listens; /* what epoll was told; 0: it does not know the connection */
@@ -64,8 +65,9 @@ void conn_let_go(struct conn *c);
 /* All is said: waits for the client to close too. */
 void conn_finish(struct conn *c);
 
-/* Answers a request that will not reach an application, and closes. @retry_s: when to come again,
- * in seconds, or 0. */
+/* Answers a request that will not reach an application, unless there is nobody to answer (@status
+ * is 0, or nothing of a request is here), and closes. @retry_s: when to come again, in seconds, or
+ * 0. */
 void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reason);
 
 /* The worker finishes: an idle connection goes to another worker, or is closed when it stays idle

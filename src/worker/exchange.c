@@ -50,7 +50,10 @@ struct exchange *exchange_begin(struct worker *w, struct conn *c)
         list_init(&x->link);
         x->file.fd = -1;
         http_body_init(&x->body, w->conf->body_memory_bytes, w->spool_dir);
-        h1_reset(&x->h1, &w->limits, &x->arena);
+    }
+    if (x->proto.ops != &protocols[c->protocol]) {
+        proto_init(&x->proto, c->protocol);
+        proto_reset(&x->proto, &w->limits, &x->arena);
     }
     x->conn = c;
     return x;
@@ -79,7 +82,7 @@ void exchange_next(struct worker *w, struct exchange *x)
 {
     http_body_reset(&x->body);
     arena_reset(&x->arena);
-    h1_reset(&x->h1, &w->limits, &x->arena);
+    proto_reset(&x->proto, &w->limits, &x->arena);
     x->ready_us = 0;
     x->untouched = true;
 }

@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "http/body.h"
 #include "http/head.h"
-#include "proto/h1.h"
+#include "proto/proto.h"
 
 struct conn;
 struct worker;
@@ -48,7 +48,7 @@ struct exchange {
                                   looked last */
     struct arena arena;
     struct http_body body;
-    struct h1 h1;
+    struct proto proto;
     bool untouched;    /* no byte has been parsed */
     uint64_t ready_us; /* when the request was complete, if it had to wait */
 

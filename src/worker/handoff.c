@@ -21,6 +21,7 @@
 struct entry {
     uint32_t kind;     /* enum handoff_kind */
     uint32_t listener; /* struct worker_listener, id */
+    uint32_t protocol; /* enum proto_id: that of a listener may change with a reload */
     uint32_t n_requests;
     uint32_t head_len, rest_len;
     uint32_t inline_len; /* of the body: here; the rest of it is in the file */
@@ -35,6 +36,7 @@ static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
     struct entry e = {
         .kind = kind,
         .listener = c->acceptor->id,
+        .protocol = c->protocol,
         .n_requests = c->n_requests,
     };
 
@@ -60,8 +62,8 @@ static int give_request(struct conn *c)
 
     if (buf_len(&x->in) + sizeof(e) + BODY_INLINE_BYTES > QUEUE_MAX_BYTES)
         return -E2BIG;
-    e.head_len = (uint32_t)x->h1.facts.head_len;
-    e.rest_len = (uint32_t)(buf_len(&x->in) - x->h1.facts.head_len);
+    e.head_len = (uint32_t)x->proto.facts.head_len;
+    e.rest_len = (uint32_t)(buf_len(&x->in) - x->proto.facts.head_len);
     e.body_len = http_body_length(&x->body);
     e.ready_us = x->ready_us;
     if (x->body.spooled > 0 || e.body_len > BODY_INLINE_BYTES) {
@@ -113,9 +115,9 @@ static bool take_request(struct exchange *x, const struct entry *e, const char *
         r = http_body_append(&x->body, data + in_len, e->inline_len);
     if (r < 0)
         return false;
-    enum proto_state state = h1_parse_head(&x->h1, buf_at(&x->in), e->head_len);
+    enum proto_state state = proto_parse_head(&x->proto, buf_at(&x->in), e->head_len);
     return (state == PROTO_HEAD_DONE || state == PROTO_COMPLETE) &&
-           x->h1.facts.head_len == e->head_len;
+           x->proto.facts.head_len == e->head_len;
 }
 
 /* A client that wanted to go on, and closed while its request waited, does not wait any more. */
@@ -123,7 +125,7 @@ static bool has_gone(const struct conn *c)
 {
     char byte = 0;
 
-    if (!c->x->h1.facts.keep_alive)
+    if (!c->x->proto.facts.keep_alive)
         return false;
     ssize_t n = recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
@@ -133,7 +135,7 @@ static bool is_sound(const struct entry *e, size_t len, size_t n_fds)
 {
     size_t follows = (size_t)e->head_len + e->rest_len + e->inline_len;
 
-    if (len < sizeof(*e) || len - sizeof(*e) != follows || n_fds < 1)
+    if (len < sizeof(*e) || len - sizeof(*e) != follows || n_fds < 1 || e->protocol >= PROTO_COUNT)
         return false;
     return n_fds == 2 ? e->inline_len == 0 : e->inline_len == e->body_len;
 }
@@ -147,6 +149,7 @@ static int adopt(struct worker *w, const struct entry *e, const char *data, cons
 
     if (!c)
         return 0;
+    c->protocol = (enum proto_id)e->protocol;
     c->n_requests = e->n_requests;
     memcpy(c->remote_addr, e->remote_addr, sizeof(c->remote_addr));
     memcpy(c->remote_port, e->remote_port, sizeof(c->remote_port));

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "http/date.h"
 #include "ipc/channel.h"
-#include "proto/h1.h"
+#include "proto/facts.h"
 #include "worker/access-log.h"
 #include "worker/crew.h"
 #include "worker/scoreboard.h"

@@ -16,7 +16,7 @@ struct scoreboard;
 
 struct worker_listener {
     int fd;
-    uint32_t id;      /* the same in all generations */
+    uint32_t id; /* the same in all generations */
     enum proto_id protocol;
     const char *name; /* as the configuration writes it */
 };

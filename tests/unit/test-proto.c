@@ -47,7 +47,8 @@ static void frame(const struct proto *p, enum http_framing framing, const char *
 {
     struct proto_frame f;
 
-    assert_int_equal(proto_frame_piece(p, framing, data, strlen(data), last, &f), strlen(data));
+    proto_frame_piece(p, framing, data, strlen(data), last, &f);
+    assert_int_equal(f.taken, strlen(data));
     for (size_t i = 0; i < f.n_iov; i++)
         assert_int_equal(buf_append(&out, f.iov[i].iov_base, f.iov[i].iov_len), 0);
 }
@@ -133,7 +134,8 @@ static void test_long_piece(void **state)
     (void)state;
     start(&p, PROTO_FASTCGI);
     while (at < sizeof(data)) {
-        at += proto_frame_piece(&p, HTTP_FRAMING_LENGTH, data + at, sizeof(data) - at, true, &f);
+        proto_frame_piece(&p, HTTP_FRAMING_LENGTH, data + at, sizeof(data) - at, true, &f);
+        at += f.taken;
         n_records++;
         assert_int_equal(f.n_iov, at < sizeof(data) ? 2 : 3);
         assert_int_equal(f.iov[1].iov_len, at < sizeof(data) ? FASTCGI_MAX_CONTENT : 1);
