@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as an HTTP/1 connection. The first byte chooses how they are cut; what comes out must
- * not depend on it. Of an accepted request, the parts are checked for what no application should
- * ever see. */
+/* Any bytes as a connection of the protocol FUZZ_PROTO. The first byte chooses how they are cut;
+ * what comes out must not depend on it. Of an accepted request, the parts are checked for what no
+ * application should ever see. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "h1-feed.h"
+#include "base/macro.h"
 #include "http/text.h"
+#include "proto-feed.h"
 
 #define MAX_BYTES 8192 /* the cost of feeding single bytes is quadratic */
 
@@ -40,41 +41,57 @@ static bool is_good_field(const struct liege_request *req, size_t i)
            !memchr(f->name.data, '_', f->name.len) && http_is_value(f->value.data, f->value.len);
 }
 
+/* Vars that would choose code, or take the place of what the server says. */
+static bool is_good_var(const struct liege_var *v)
+{
+    static const char *const bad[] = {"UWSGI_FILE", "UWSGI_MODULE",   "UWSGI_SCRIPT",
+                                      "HTTP_PROXY", "CONTENT_LENGTH", "HTTP_HOST",
+                                      "PATH_INFO",  "wsgi.input"};
+
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        if (v->name.len == strlen(bad[i]) && memcmp(v->name.data, bad[i], v->name.len) == 0)
+            return false;
+    return v->name.len > 0 && !memchr(v->name.data, '\0', v->name.len) &&
+           (v->value.len == 0 || !memchr(v->value.data, '\0', v->value.len));
+}
+
+static bool is_path(struct liege_str s)
+{
+    return s.len == 0 ||
+           ((*s.data == '/' || (s.len == 1 && *s.data == '*')) && !memchr(s.data, '\0', s.len));
+}
+
 static bool is_good_request(const struct liege_request *req)
 {
     for (size_t i = 0; i < req->n_fields; i++)
         if (!is_good_field(req, i))
             return false;
-    return is_only(req->method, HTTP_CLASS_TOKEN) && is_only(req->target, HTTP_CLASS_TARGET) &&
-           is_only(req->query, HTTP_CLASS_TARGET) && req->path.len > 0 &&
-           !memchr(req->path.data, '\0', req->path.len);
+    for (size_t i = 0; i < req->n_vars; i++)
+        if (!is_good_var(&req->vars[i]))
+            return false;
+    return req->method.len > 0 && is_only(req->method, HTTP_CLASS_TOKEN) && req->target.len > 0 &&
+           is_only(req->target, HTTP_CLASS_TARGET) && is_only(req->query, HTTP_CLASS_TARGET) &&
+           is_path(req->script_name) && is_path(req->path) &&
+           req->path.len + req->script_name.len > 0;
 }
 
 static void fill(const char *text, size_t len, const struct proto_limits *limits)
 {
-    struct h1 *h = malloc(sizeof(*h));
+    struct proto *p = malloc(sizeof(*p));
     struct arena arena = {0};
     struct liege_request req = {0};
 
-    assert(h);
-    h1_reset(h, limits, &arena);
-    enum proto_state state = h1_parse_head(h, text, len);
+    assert(p);
+    proto_init(p, FUZZ_PROTO);
+    proto_reset(p, limits, &arena);
+    enum proto_state state = proto_parse_head(p, text, len);
     if (state == PROTO_HEAD_DONE || state == PROTO_COMPLETE) {
-        (void)h1_fill_request(h, text, &req);
+        assert(p->facts.head_len <= len && p->facts.head_len <= limits->max_head_bytes);
+        (void)proto_fill_request(p, text, &req);
         assert(is_good_request(&req));
     }
     arena_done(&arena);
-    free(h);
-}
-
-static bool is_same(const struct feed_result *a, const struct feed_result *b)
-{
-    if (a->state != b->state || a->status != b->status || a->head_len != b->head_len)
-        return false;
-    if (a->state == PROTO_REFUSED)
-        return true;
-    return a->used == b->used && a->body_len == b->body_len &&
-           memcmp(a->body, b->body, a->body_len) == 0;
+    free(p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -87,9 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct proto_limits *limits = data[0] & 1 ? &small_limits : &feed_limits;
     size_t len = size - 1, step = data[0] >> 1 ? data[0] >> 1 : 1;
 
-    feed(text, len, FEED_WHOLE, limits, &whole);
-    feed(text, len, step, limits, &steps);
-    assert(is_same(&whole, &steps));
+    feed(FUZZ_PROTO, text, len, FEED_WHOLE, limits, &whole);
+    feed(FUZZ_PROTO, text, len, step, limits, &steps);
+    assert(feed_is_same(&whole, &steps));
     fill(text, len, limits);
     return 0;
 }

@@ -175,6 +175,24 @@ static void test_paths(void **state)
     }
 }
 
+/* nginx sends what "include fastcgi_params" says and what the operator says after it. */
+static void test_last_one_counts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(gateways); i++) {
+        fill(gateways[i], "REQUEST_METHOD=GET\nREQUEST_URI=/m/x\nSCRIPT_NAME=/m/x\nPATH_INFO=/m/x\n"
+                          "QUERY_STRING=a\nREMOTE_ADDR=192.0.2.1\nHTTPS=off\nSERVER_NAME=a\n"
+                          "SCRIPT_NAME=/m\nPATH_INFO=/x\nQUERY_STRING=b\nREMOTE_ADDR=192.0.2.2\n"
+                          "HTTPS=on\nSERVER_NAME=b");
+        check_str(req.script_name, "/m");
+        check_str(req.path, "/x");
+        check_str(req.query, "b");
+        check_str(req.remote_addr, "192.0.2.2");
+        check_str(req.scheme, "https");
+        check_str(req.server_name, "b");
+    }
+}
+
 static void test_schemes(void **state)
 {
     static const struct {
@@ -267,16 +285,9 @@ static const struct refusal {
     {"CONTENT_LENGTH=1\nCONTENT_LENGTH=1\n" CGI_GET, 400},
     {CGI_GET "\nREQUEST_METHOD=GET", 400},
     {CGI_GET "\nREQUEST_URI=/", 400},
-    {CGI_GET "\nPATH_INFO=/\nPATH_INFO=/", 400},
-    {CGI_GET "\nSCRIPT_NAME=\nSCRIPT_NAME=", 400},
-    {CGI_GET "\nQUERY_STRING=\nQUERY_STRING=", 400},
-    {CGI_GET "\nSERVER_NAME=a\nSERVER_NAME=a", 400},
-    {CGI_GET "\nREMOTE_ADDR=a\nREMOTE_ADDR=b", 400},
-    {CGI_GET "\nHTTPS=on\nHTTPS=off", 400},
-    {CGI_GET "\nREQUEST_SCHEME=http\nREQUEST_SCHEME=https", 400},
-    {CGI_GET "\nCONTENT_TYPE=a\nCONTENT_TYPE=b", 400},
     {CGI_GET "\nHTTP_HOST=a\nHTTP_HOST=a", 400},
     {CGI_GET "\nHTTP_EXPECT=a\nHTTP_EXPECT=a", 400},
+    {CGI_GET "\nHTTP_TRANSFER_ENCODING=chunked\nHTTP_TRANSFER_ENCODING=chunked", 400},
     {CGI_GET "\nSCGI=1\nSCGI=1", 400},
 
     {"CONTENT_LENGTH=x\n" CGI_GET, 400},
@@ -486,12 +497,19 @@ static int done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request),         cmocka_unit_test(test_bare_request),
-        cmocka_unit_test(test_paths),           cmocka_unit_test(test_schemes),
-        cmocka_unit_test(test_repeated_fields), cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_limits),          cmocka_unit_test(test_head_limit),
-        cmocka_unit_test(test_every_length),    cmocka_unit_test(test_moved_bytes),
+        cmocka_unit_test(test_request),
+        cmocka_unit_test(test_bare_request),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_schemes),
+        cmocka_unit_test(test_last_one_counts),
+        cmocka_unit_test(test_repeated_fields),
+        cmocka_unit_test(test_dropped),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_head_limit),
+        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_moved_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, done);
