@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Collects the variables of a request and judges them. What frames or identifies a request may come
- * once only; what HTTP/1.1 would refuse (a target, host or length that can be read in two ways, a
+/* Collects the variables of a request and judges them. What frames a request may come once
+ * only; what HTTP/1.1 would refuse (a target, host or length that can be read in two ways, a
  * control character in a field) is refused here with the same status. A request never chooses what
  * is run: the variables with which uWSGI lets it do so are dropped. Called by the parsers of uwsgi,
  * FastCGI and SCGI. */
@@ -156,13 +156,13 @@ bool cgi_add(struct cgi *c, struct proto_facts *f, const char *base, const struc
     if (!check_length(c, f, key, v))
         return false;
     if (key != CGI_OTHER) {
-        if (c->has[key])
+        if (c->has[key] && key_rows[key].use & CGI_USE_ONCE)
             return refuse(f, 400, key_rows[key].twice);
         c->keys[key] = *v;
         c->has[key] = true;
         own.use = key_rows[key].use;
     } else if (is_dropped(name)) {
-        own.use = CGI_USE_NONE;
+        own.use = CGI_USE_FACT;
     } else {
         own.use = is_field_name(name) ? CGI_USE_FIELD : CGI_USE_VAR;
     }

@@ -18,11 +18,13 @@ struct arena;
  *
  * Offsets are those of the bytes that the variables stand in, which may move between the calls. */
 
-/* The variables that mean something here. Most say what the request is and may come only once.
- * NAME, what becomes of it (enum cgi_use). */
+/* The variables that mean something here: NAME, what becomes of it (enum cgi_use). What frames the
+ * request, and what a client can bring, may come only once. Of the others the last one counts: an
+ * operator overrides what an included file of parameters says by saying it again, and nginx then
+ * sends both. */
 #define CGI_KEYS(X)                                                                                \
-    X(REQUEST_METHOD, FACT)                                                                        \
-    X(REQUEST_URI, FACT)                                                                           \
+    X(REQUEST_METHOD, FACT_ONCE)                                                                   \
+    X(REQUEST_URI, FACT_ONCE)                                                                      \
     X(SCRIPT_NAME, FACT)                                                                           \
     X(PATH_INFO, FACT)                                                                             \
     X(QUERY_STRING, FACT)                                                                          \
@@ -31,17 +33,17 @@ struct arena;
     X(SERVER_PORT, FACT)                                                                           \
     X(REMOTE_ADDR, FACT)                                                                           \
     X(REMOTE_PORT, FACT)                                                                           \
-    X(CONTENT_LENGTH, FACT)                                                                        \
+    X(CONTENT_LENGTH, FACT_ONCE)                                                                   \
     X(CONTENT_TYPE, FACT)                                                                          \
     X(HTTPS, FACT)                                                                                 \
     X(REQUEST_SCHEME, FACT_AND_VAR)                                                                \
     X(UWSGI_SCHEME, FACT)                                                                          \
-    X(SCGI, FACT)                                                                                  \
-    X(HTTP_HOST, FACT_AND_FIELD)                                                                   \
-    X(HTTP_EXPECT, FACT_AND_FIELD)                                                                 \
-    X(HTTP_CONTENT_LENGTH, FACT)    /* the client's; CONTENT_LENGTH counts */                      \
-    X(HTTP_CONTENT_TYPE, FACT)      /* likewise */                                                 \
-    X(HTTP_TRANSFER_ENCODING, FACT) /* of the way to the web server */
+    X(SCGI, FACT_ONCE)                                                                             \
+    X(HTTP_HOST, FIELD_ONCE)                                                                       \
+    X(HTTP_EXPECT, FIELD_ONCE)                                                                     \
+    X(HTTP_CONTENT_LENGTH, FACT_ONCE)    /* the client's; CONTENT_LENGTH counts */                 \
+    X(HTTP_CONTENT_TYPE, FACT_ONCE)      /* likewise */                                            \
+    X(HTTP_TRANSFER_ENCODING, FACT_ONCE) /* of the way to the web server */
 
 #define CGI_FIELD_PREFIX     "HTTP_" /* of variables that are fields: RFC 3875 section 4.1.18 */
 #define CGI_FIELD_PREFIX_LEN 5
@@ -54,14 +56,15 @@ enum cgi_key {
         CGI_KEY_COUNT,
 };
 
-/* Bits; without any, a variable is dropped. */
+/* Bits; without FIELD and VAR an application does not see the variable itself. */
 enum cgi_use {
-    CGI_USE_NONE = 0,
-    CGI_USE_FACT = 1 << 0,
-    CGI_USE_FIELD = 1 << 1, /* one of liege_request.fields */
-    CGI_USE_VAR = 1 << 2,   /* one of liege_request.vars */
-    CGI_USE_FACT_AND_FIELD = CGI_USE_FACT | CGI_USE_FIELD,
+    CGI_USE_FACT = 0,       /* a member of liege_request, or nothing */
+    CGI_USE_FIELD = 1 << 0, /* one of liege_request.fields */
+    CGI_USE_VAR = 1 << 1,   /* one of liege_request.vars */
+    CGI_USE_ONCE = 1 << 2,  /* a second one is refused */
+    CGI_USE_FACT_ONCE = CGI_USE_FACT | CGI_USE_ONCE,
     CGI_USE_FACT_AND_VAR = CGI_USE_FACT | CGI_USE_VAR,
+    CGI_USE_FIELD_ONCE = CGI_USE_FIELD | CGI_USE_ONCE,
 };
 
 struct cgi_var {
