@@ -50,6 +50,7 @@ struct liege_str {
     X(VIA, "via", "HTTP_VIA")                                                                      \
     X(X_FORWARDED_FOR, "x-forwarded-for", "HTTP_X_FORWARDED_FOR")                                  \
     X(X_FORWARDED_HOST, "x-forwarded-host", "HTTP_X_FORWARDED_HOST")                               \
+    X(X_FORWARDED_PORT, "x-forwarded-port", "HTTP_X_FORWARDED_PORT")                               \
     X(X_FORWARDED_PROTO, "x-forwarded-proto", "HTTP_X_FORWARDED_PROTO")                            \
     X(X_REAL_IP, "x-real-ip", "HTTP_X_REAL_IP")                                                    \
     X(X_REQUEST_ID, "x-request-id", "HTTP_X_REQUEST_ID")                                           \

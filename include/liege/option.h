@@ -43,4 +43,9 @@ struct liege_option {
     const char *dflt;  /* as it would be written in a file; NULL: 0, false, unset or empty */
     const char *arg;   /* the word for the value in the help: "ADDRESS", "N"; NULL for flags */
     const char *help;  /* one line, no full stop */
+
+    /* For STRING and LIST, may be NULL: judges a value when the configuration is loaded. Returns 0,
+     * or -EINVAL with a sentence in @reason (@size bytes) that shows what is wrong in the value and
+     * says what is accepted. */
+    int (*check)(const char *value, char *reason, size_t size);
 };

@@ -286,6 +286,17 @@ static bool may_be_empty(const struct liege_option *row)
            (row->flags & LIEGE_OPTION_VALUELESS);
 }
 
+static int check_value(const struct liege_option *row, const char *value, struct errmsg *err)
+{
+    char reason[768] = "";
+    int r = row->check ? row->check(value, reason, sizeof(reason)) : 0;
+
+    for (char *p = reason; *p != '\0'; p++) /* it shows the value */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    return r < 0 ? errmsg_set(err, r, "%s: %s", row->name, reason) : 0;
+}
+
 int option_set(const struct liege_option *row, void *object, const char *value, struct errmsg *err)
 {
     assert(row->type < LIEGE_OPTION_TYPE_COUNT);
@@ -297,7 +308,10 @@ int option_set(const struct liege_option *row, void *object, const char *value, 
         return errmsg_set(err, -EINVAL, "%s: the value is missing, %s", row->name,
                           option_accepted(row, accepted, sizeof(accepted)));
 
-    int r = types[row->type].parse(row, value, object ? (char *)object + row->offset : NULL);
+    int r = check_value(row, value, err);
+    if (r < 0)
+        return r;
+    r = types[row->type].parse(row, value, object ? (char *)object + row->offset : NULL);
     if (r == -EINVAL || r == -ERANGE)
         return errmsg_set(err, r, "%s: '%s' is not %s", row->name, setting_shown(value, &shown),
                           option_accepted(row, accepted, sizeof(accepted)));

@@ -44,7 +44,7 @@ static const uint8_t by_length[][MAX_SAME_LEN] = {
     [14] = { F(SEC_FETCH_DEST), F(SEC_FETCH_MODE), F(SEC_FETCH_SITE), F(SEC_FETCH_USER),
              F(CONTENT_LENGTH), F(ACCEPT_CHARSET) },
     [15] = { F(ACCEPT_ENCODING), F(ACCEPT_LANGUAGE), F(X_FORWARDED_FOR) },
-    [16] = { F(X_FORWARDED_HOST), F(X_REQUESTED_WITH) },
+    [16] = { F(X_FORWARDED_HOST), F(X_FORWARDED_PORT), F(X_REQUESTED_WITH) },
     [17] = { F(X_FORWARDED_PROTO), F(IF_MODIFIED_SINCE), F(TRANSFER_ENCODING) },
     [19] = { F(IF_UNMODIFIED_SINCE) },
     [25] = { F(UPGRADE_INSECURE_REQUESTS) },
@@ -52,7 +52,7 @@ static const uint8_t by_length[][MAX_SAME_LEN] = {
 #undef F
 /* clang-format on */
 
-static_assert(LIEGE_FIELD_COUNT == 42, "by_length[] has each name of LIEGE_FIELDS");
+static_assert(LIEGE_FIELD_COUNT == 43, "by_length[] has each name of LIEGE_FIELDS");
 static_assert(LIEGE_FIELD_COUNT <= 64, "merging keeps a bit for each id");
 
 /* Compares all of both but the bit that makes a letter small. The bit also tells '-' from CR, which

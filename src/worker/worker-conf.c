@@ -2,12 +2,39 @@
 /* Rows of the options of workers. */
 #include "worker/worker-conf.h"
 
+#include <stdio.h>
+
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/macro.h"
+#include "base/net.h"
+#include "http/forwarded.h"
 
 #define FIELD(f) offsetof(struct worker_conf, f)
 #define KIB      1024ULL
 #define US_A_DAY (24ULL * 3600 * US_PER_SEC)
+
+static int check_networks(const char *value, char *reason, size_t size)
+{
+    _cleanup_(net_list_done) struct net_list l = {0};
+    struct errmsg err = {""};
+    int r = net_list_add(&l, value, &err);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "%s", err.text);
+    return r;
+}
+
+static int check_headers(const char *value, char *reason, size_t size)
+{
+    _cleanup_(forwarded_rules_done) struct forwarded_rules rules = {0};
+    struct errmsg err = {""};
+    int r = forwarded_add_headers(&rules, value, &err);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "%s", err.text);
+    return r;
+}
 
 /* clang-format off */
 const struct liege_option worker_options[] = {
@@ -55,6 +82,21 @@ const struct liege_option worker_options[] = {
       .min = US_PER_MS, .max = US_A_DAY, .dflt = "1", .arg = "SECONDS",
       .help = "once requests have been waiting for 5 seconds without a break, those that would wait "
               "longer than this are answered 503" },
+    { .name = "trusted-proxy", .type = LIEGE_OPTION_LIST, .offset = FIELD(trusted_proxies),
+      .check = check_networks, .arg = "NETWORK",
+      .help = "believe these peers (an address, a network, unix, all or none) what "
+              "trusted-proxy-headers say of the client, and nobody else; without it such headers "
+              "are passed on and not looked at" },
+    { .name = "trusted-proxy-headers", .type = LIEGE_OPTION_LIST,
+      .offset = FIELD(trusted_proxy_headers), .check = check_headers, .dflt = FORWARDED_HEADERS,
+      .arg = "NAMES",
+      .help = "the headers about the client that every trusted proxy writes or removes: "
+              "x-forwarded-for, -proto, -host and -port and forwarded are read, others only kept; "
+              "those not named are dropped" },
+    { .name = "proxy-protocol", .type = LIEGE_OPTION_LIST, .offset = FIELD(proxy_protocol_peers),
+      .check = check_networks, .arg = "NETWORK",
+      .help = "these peers (an address, a network, unix, all or none) must begin each connection "
+              "with a PROXY protocol header, version 1 or 2" },
     { .name = "disable-logging", .aliases = "L", .type = LIEGE_OPTION_FLAG,
       .offset = FIELD(disable_logging), .help = "do not log requests" },
 };

@@ -25,6 +25,10 @@ struct worker_conf {
     uint64_t threads;
     uint64_t max_waiting;
 
+    /* Each checked when the configuration is loaded. */
+    struct liege_list trusted_proxies, trusted_proxy_headers; /* for forwarded_rules_init() */
+    struct liege_list proxy_protocol_peers;                   /* for net_list_add() */
+
     bool disable_logging;
 };
 
