@@ -132,10 +132,10 @@ static enum proxy_state parse_v1(const char *data, size_t len, struct proxy_head
     size_t seen = MIN(len, (size_t)V1_MAX_BYTES);
     const char *end = memchr(data, '\n', seen), *cr = memchr(data, '\r', seen);
 
-    if (!end && seen == V1_MAX_BYTES)
-        return refuse(ret, "PROXY line longer than 107 bytes");
     if (end ? cr != end - 1 : cr && cr != data + seen - 1)
         return refuse(ret, "PROXY line with a bare CR or LF");
+    if (!end && seen == V1_MAX_BYTES)
+        return refuse(ret, "PROXY line longer than 107 bytes");
     return end ? read_v1(http_str(data, (size_t)(end - 1 - data)), ret) : PROXY_MORE;
 }
 

@@ -36,14 +36,17 @@ class Response:
 
 
 class Connection:
-    """One connection. Use as a context manager, or close()."""
+    """One connection, from the address @source if one is given. Use as a context manager, or
+    close()."""
 
-    def __init__(self, address, timeout=PATIENCE):
+    def __init__(self, address, timeout=PATIENCE, source=None):
         target = addresses.parse(address)
         self.socket = socket.socket(addresses.family(target), socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         self.buffer = b""
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(target)
         except OSError:
             self.socket.close()

@@ -3,6 +3,7 @@
 #include "conf/option.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf-fixture.h"
@@ -147,6 +148,31 @@ static void test_texts(void **state)
     assert_int_equal(sample.sockets.n_items, 0);
 }
 
+static int check_even(const char *value, char *reason, size_t size)
+{
+    if (strlen(value) % 2 == 0)
+        return 0;
+    (void)snprintf(reason, size, "'%s' has an odd length", value);
+    return -EINVAL;
+}
+
+/* A row's own check comes first, and what it shows of a value is shown safely. */
+static void test_checks(void **state)
+{
+    const struct liege_option row = {
+        .name = "even", .type = LIEGE_OPTION_LIST, .check = check_even, .help = "even words"};
+    struct liege_list list = {0};
+    struct errmsg err = {""};
+
+    (void)state;
+    assert_int_equal(option_set(&row, &list, "ab", &err), 0);
+    assert_int_equal(option_set(&row, &list, "a\x1b\n", &err), -EINVAL);
+    assert_string_equal(err.text, "even: 'a??' has an odd length");
+    assert_int_equal(list.n_items, 1);
+    assert_int_equal(option_set(&row, NULL, "abc", &err), -EINVAL);
+    option_clear(&row, &list);
+}
+
 static void test_accepted(void **state)
 {
     static const struct {
@@ -180,7 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_booleans), cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_accepted), cmocka_unit_test(test_checks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
