@@ -15,15 +15,18 @@
 static const struct liege_option options[] = {
     { .name = "module", .aliases = "wsgi w", .type = LIEGE_OPTION_STRING,
       .flags = LIEGE_OPTION_APP, .offset = FIELD(module), .arg = "MODULE[:CALLABLE]",
-      .help = "WSGI application in an importable module; CALLABLE may be a.b or factory(arguments)" },
+      .help = "WSGI application in an importable module; CALLABLE may be a.b or "
+              "factory(arguments)" },
     { .name = "wsgi-file", .aliases = "file", .type = LIEGE_OPTION_STRING,
       .flags = LIEGE_OPTION_APP, .offset = FIELD(wsgi_file), .arg = "FILE",
       .help = "WSGI application in a file of Python code" },
     { .name = "callable", .type = LIEGE_OPTION_STRING, .offset = FIELD(callable), .arg = "NAME",
-      .help = "application's name in the module or file; without it \"application\", else \"app\"" },
+      .help = "application's name in the module or file; without it \"application\", else "
+              "\"app\"" },
     { .name = "pythonpath", .aliases = "pp", .type = LIEGE_OPTION_LIST,
       .offset = FIELD(pythonpath), .arg = "DIRECTORY",
-      .help = "where modules are looked for first, then in the working directory; a glob is allowed" },
+      .help = "where modules are looked for first, then in the working directory; a glob is "
+              "allowed" },
     { .name = "virtualenv", .aliases = "home venv pyhome H", .type = LIEGE_OPTION_STRING,
       .offset = FIELD(virtualenv), .arg = "DIRECTORY",
       .help = "virtual environment whose packages the application uses" },

@@ -49,6 +49,15 @@ void net_addr_of(const struct sockaddr *sa, struct net_addr *ret)
     }
 }
 
+uint16_t net_port_of(const struct sockaddr *sa)
+{
+    if (sa->sa_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)(const void *)sa)->sin_port);
+    if (sa->sa_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)(const void *)sa)->sin6_port);
+    return 0;
+}
+
 /* Like net_addr_parse(); *@ret_is_mapped: it was written as IPv6 and is IPv4. */
 static int parse_address(const char *text, size_t len, struct net_addr *ret, bool *ret_is_mapped)
 {
@@ -148,9 +157,10 @@ static int parse_network(const char *text, size_t len, const char *slash, struct
     char shown[NET_ADDR_TEXT];
     cut(&base, net.n_bits);
     if (!net_addr_equal(&base, &net.base))
-        return errmsg_set(err, -EINVAL, "'%.*s' is an address in the network %s/%u: write that, or "
-                          "the address alone", (int)len, text, net_addr_format(&base, shown),
-                          net.n_bits);
+        return errmsg_set(err, -EINVAL,
+                          "'%.*s' is an address in the network %s/%u: write that, or "
+                          "the address alone",
+                          (int)len, text, net_addr_format(&base, shown), net.n_bits);
     *ret = net;
     return 0;
 }

@@ -24,6 +24,9 @@ struct net_addr {
 /* The peer that accept(2) or getpeername(2) names. */
 void net_addr_of(const struct sockaddr *sa, struct net_addr *ret);
 
+/* Its port, 0 for a UNIX socket. */
+uint16_t net_port_of(const struct sockaddr *sa);
+
 /* Makes the address of the @n bytes at @bytes: 4 of IPv4 or 16 of IPv6. */
 void net_addr_of_bytes(const void *bytes, size_t n, struct net_addr *ret);
 
@@ -54,8 +57,8 @@ struct net_list {
  *   unix                        peers on UNIX sockets
  *   all                         every peer
  *   none                        adds nothing
- * Returns 0, or -EINVAL or -ENOMEM with @err, which names the word and what is accepted; the list is
- * then as it was. */
+ * Returns 0, or -EINVAL or -ENOMEM with @err, which names the word and what is accepted; the list
+ * is then as it was. */
 int net_list_add(struct net_list *l, const char *text, struct errmsg *err) _must_check_;
 void net_list_done(struct net_list *l);
 

@@ -17,14 +17,14 @@
 #include "http/text.h"
 #include "http/url.h"
 
-#define SEPARATORS     ", \t"
-#define PREFIX         "x-forwarded-"
-#define PREFIX_LEN     (sizeof(PREFIX) - 1)
-#define MAX_PORT       65535
-#define BIT(id)        (1ULL << LIEGE_FIELD_##id)
-#define HAS_FORWARDED  BIT(FORWARDED)
+#define SEPARATORS      ", \t"
+#define PREFIX          "x-forwarded-"
+#define PREFIX_LEN      (sizeof(PREFIX) - 1)
+#define MAX_PORT        65535
+#define BIT(id)         (1ULL << LIEGE_FIELD_##id)
+#define HAS_FORWARDED   BIT(FORWARDED)
 #define HAS_X_FORWARDED (BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_PROTO) | BIT(X_FORWARDED_HOST))
-#define KNOWN_NAMES    (HAS_FORWARDED | HAS_X_FORWARDED | BIT(X_FORWARDED_PORT) | BIT(X_REAL_IP))
+#define KNOWN_NAMES     (HAS_FORWARDED | HAS_X_FORWARDED | BIT(X_FORWARDED_PORT) | BIT(X_REAL_IP))
 
 enum who {
     WHO_NOT_GIVEN,

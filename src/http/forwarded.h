@@ -12,11 +12,11 @@
 
 struct arena;
 
-/* Who the client is when the peer is a proxy: what Forwarded (RFC 7239) and X-Forwarded-For, -Proto,
- * -Host and -Port say. A field counts only if the peer is a trusted proxy and the rules name the
- * field as one that the proxies write. Every other field of this kind can only be a client's and is
- * taken out of the request: Forwarded, X-Real-IP, X-Client-IP and whatever starts with X-Forwarded-.
- * Nothing here logs. */
+/* Who the client is when the peer is a proxy: what Forwarded (RFC 7239) and X-Forwarded-For,
+ * -Proto, -Host and -Port say. A field counts only if the peer is a trusted proxy and the rules
+ * name the field as one that the proxies write. Every other field of this kind can only be a
+ * client's and is taken out of the request: Forwarded, X-Real-IP, X-Client-IP and whatever starts
+ * with X-Forwarded-. Nothing here logs. */
 
 /* All zero: no rules; requests are left alone. */
 struct forwarded_rules {
@@ -26,12 +26,12 @@ struct forwarded_rules {
     struct liege_list other; /* and the names that have no id */
 };
 
-/* What trusted-proxy-headers is when it is not said: what nearly every proxy writes, and nothing that
- * many pass on as it came. */
+/* What trusted-proxy-headers is when it is not said: what nearly every proxy writes, and nothing
+ * that many pass on as it came. */
 #define FORWARDED_HEADERS "x-forwarded-for,x-forwarded-proto"
 
-/* Makes the rules of the values of trusted-proxy and trusted-proxy-headers. Returns 0, or -EINVAL or
- * -ENOMEM with @err; @ret is to be released with forwarded_rules_done() either way. */
+/* Makes the rules of the values of trusted-proxy and trusted-proxy-headers. Returns 0, or -EINVAL
+ * or -ENOMEM with @err; @ret is to be released with forwarded_rules_done() either way. */
 int forwarded_rules_init(struct forwarded_rules *ret, const struct liege_list *proxies,
                          const struct liege_list *headers, struct errmsg *err) _must_check_;
 void forwarded_rules_done(struct forwarded_rules *rules);
@@ -44,13 +44,10 @@ int forwarded_add_headers(struct forwarded_rules *rules, const char *text,
 /* Applies the fields to @req, whose connection is filled in already. @trusted: the peer is one of
  * rules->proxies, which does not change while a connection lasts. Then:
  *
- *   remote_addr   the client: of the hops that X-Forwarded-For or Forwarded lists, the last one that
- *                 is no trusted proxy itself, or the first of all. Empty for "unknown" and for an
- *                 obfuscated name (RFC 7239 section 6)
- *   remote_port   its port if one is given, else empty
- *   scheme        "http" or "https"
- *   the Host field  X-Forwarded-Host, or host= of Forwarded
- *   server_port   X-Forwarded-Port
+ *   remote_addr   the client: of the hops that X-Forwarded-For or Forwarded lists, the last one
+ * that is no trusted proxy itself, or the first of all. Empty for "unknown" and for an obfuscated
+ * name (RFC 7239 section 6) remote_port   its port if one is given, else empty scheme        "http"
+ * or "https" the Host field  X-Forwarded-Host, or host= of Forwarded server_port   X-Forwarded-Port
  *
  * Of X-Forwarded-Proto, -Host and -Port the last value counts, which the nearest proxy wrote; of
  * Forwarded the element that names the client. What is not given stays as it is. If both Forwarded

@@ -33,7 +33,8 @@ enum {
 };
 
 static const char v1_start[6] = {'P', 'R', 'O', 'X', 'Y', ' '};
-static const char v2_start[12] = {'\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n'};
+static const char v2_start[12] = {'\r', '\n', '\r', '\n', '\0', '\r',
+                                  '\n', 'Q',  'U',  'I',  'T',  '\n'};
 
 /* clang-format off */
 static const struct family {

@@ -8,9 +8,9 @@
 #include "base/macro.h"
 #include "base/net.h"
 
-/* The PROXY protocol, versions 1 (a line of text) and 2 (binary): how a proxy that passes bytes says
- * at the start of a connection for whom it opened it. Source: HAProxy's doc/proxy-protocol.txt,
- * sections 2.1 and 2.2. Pure: no sockets, no memory, no log. */
+/* The PROXY protocol, versions 1 (a line of text) and 2 (binary): how a proxy that passes bytes
+ * says at the start of a connection for whom it opened it. Source: HAProxy's
+ * doc/proxy-protocol.txt, sections 2.1 and 2.2. Pure: no sockets, no memory, no log. */
 
 /* The longest header that is taken. The specification keeps senders below 536 bytes; some add
  * longer TLVs of their own. */
@@ -25,8 +25,8 @@ enum proxy_state {
 struct proxy_header {
     size_t len; /* of the header; what follows belongs to the connection */
 
-    /* False: the proxy speaks for itself (LOCAL: a health check) or does not know for whom (UNKNOWN,
-     * UNSPEC): the socket's own addresses count. */
+    /* False: the proxy speaks for itself (LOCAL: a health check) or does not know for whom
+     * (UNKNOWN, UNSPEC): the socket's own addresses count. */
     bool has_addresses;
     struct net_addr source, destination; /* AF_UNIX: without a path */
     uint16_t source_port, destination_port;

@@ -31,6 +31,19 @@ def served(instance, free_address):
     return start
 
 
+@pytest.fixture
+def served_on(instance, folder, free_address):
+    """served_on("tcp4", settings) -> a server and its address; also "tcp6" and "unix"."""
+    def start(where, settings):
+        at = {"tcp4": free_address(), "tcp6": "[::1]:0", "unix": f"{folder}/s"}[where]
+        server = instance(f"http-socket = {at}\n{WEB}{settings}")
+        if where == "tcp6":  # the kernel found a port
+            [(host, port)] = proc.listening(server.pid)
+            at = f"[{host}]:{port}"
+        return server, at
+    return start
+
+
 def environ_over(connection, fields=(), target="/environ"):
     answer = connection.request(target, fields=fields)
     assert answer.status == 200, answer
@@ -50,11 +63,8 @@ def client_of(environ):
 
 @pytest.mark.plain
 @pytest.mark.parametrize("where", ["tcp4", "tcp6", "unix"])
-def test_a_trusted_proxy_says_who_the_client_is(instance, folder, free_address, where):
-    at = {"tcp4": free_address(), "tcp6": "[::1]:0", "unix": f"{folder}/s"}[where]
-    server = instance(f"http-socket = {at}\n{WEB}trusted-proxy = 127.0.0.0/8, ::1, unix")
-    if where == "tcp6":
-        at = "[{}]:{}".format(*proc.listening(server.pid)[0])
+def test_a_trusted_proxy_says_who_the_client_is(served_on, where):
+    server, at = served_on(where, "trusted-proxy = 127.0.0.0/8, ::1, unix")
     environ = environ_from(None, at, ("X-Forwarded-For", "2001:DB8::7"),
                            ("X-Forwarded-Proto", "https"))
     assert client_of(environ) == ("2001:db8::7", "", "https")
@@ -118,7 +128,8 @@ def test_only_the_headers_that_proxies_write_count(served):
 def test_host_and_port(served):
     at = served("trusted-proxy = 127.0.0.0/8\ntrusted-proxy-headers = x-forwarded-host\n"
                 "trusted-proxy-headers = x-forwarded-port, x-forwarded-prefix")
-    environ = environ_from(None, at, *ABOUT_CLIENTS[:2], ("X-Forwarded-Host", "first, shop.example"),
+    environ = environ_from(None, at, *ABOUT_CLIENTS[:2],
+                           ("X-Forwarded-Host", "first, shop.example"),
                            ("X-Forwarded-Port", "8443"), ("X-Forwarded-Prefix", "/p"))
     assert (environ["HTTP_HOST"], environ["SERVER_PORT"]) == ("shop.example", "8443")
     assert environ["HTTP_X_FORWARDED_PREFIX"] == "/p"
@@ -131,7 +142,8 @@ def test_host_and_port(served):
 def test_forwarded_of_rfc_7239(served):
     at = served("trusted-proxy = 127.0.0.0/8 10.0.0.0/8\ntrusted-proxy-headers = forwarded")
     environ = environ_from(None, at, ("Forwarded", 'for=203.0.113.9;proto=http'),
-                           ("Forwarded", 'for="[2001:db8::1]:4711";proto=https;host="shop.example:444"'),
+                           ("Forwarded", 'for="[2001:db8::1]:4711";proto=https;'
+                                         'host="shop.example:444"'),
                            ("Forwarded", "for=10.1.1.1;by=_b;proto=http;host=inner"))
     assert client_of(environ) == ("2001:db8::1", "4711", "https")
     assert environ["HTTP_HOST"] == "shop.example:444"
@@ -233,12 +245,8 @@ def tls(client):
     (v2(tlvs=b"\4" + struct.pack("!H", 3000) + b"x" * 3000), ("192.0.2.1", "56324", "http")),
     (v2(family=0x31, tlvs=bytes(216)), ("", "", "http")),
 ], ids=lambda v: "" if isinstance(v, tuple) else f"v{1 + (v[:5] != b'PROXY')}")
-def test_a_proxy_header_says_who_the_client_is(instance, folder, free_address, where, header,
-                                               client):
-    at = {"tcp4": free_address(), "tcp6": "[::1]:0", "unix": f"{folder}/s"}[where]
-    server = instance(f"http-socket = {at}\n{WEB}proxy-protocol = 127.0.0.0/8, ::1, unix")
-    if where == "tcp6":
-        at = "[{}]:{}".format(*proc.listening(server.pid)[0])
+def test_a_proxy_header_says_who_the_client_is(served_on, where, header, client):
+    server, at = served_on(where, "proxy-protocol = 127.0.0.0/8, ::1, unix")
     with Connection(at) as c:
         c.send(header + request_bytes("/environ") + request_bytes("/environ"))
         for _ in range(2):

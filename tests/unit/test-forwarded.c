@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What fields about the client make of a request, by whom they may be written, and what is refused. */
+/* What fields about the client make of a request, by whom they may be written, and what is refused.
+ */
 #include "http/forwarded.h"
 
 #include <errno.h>
@@ -38,9 +39,9 @@ static struct forwarded_rules rules_of(const char *proxies, const char *headers)
     return rules;
 }
 
-/* Makes a request that came from 10.0.0.1, port 1000, of "name: value" lines separated by '\n'. Lines
- * are copied into memory of their own, without a terminator, so that the sanitizer sees every read
- * behind a value. */
+/* Makes a request that came from 10.0.0.1, port 1000, of "name: value" lines separated by '\n'.
+ * Lines are copied into memory of their own, without a terminator, so that the sanitizer sees every
+ * read behind a value. */
 struct made {
     struct liege_field fields[MAX_FIELDS];
     char *values[MAX_FIELDS];
@@ -49,8 +50,10 @@ struct made {
 
 static void make(struct made *m, const char *lines)
 {
-    *m = (struct made){.req = {.scheme = str("http"), .server_port = str("80"),
-                               .remote_addr = str("10.0.0.1"), .remote_port = str("1000"),
+    *m = (struct made){.req = {.scheme = str("http"),
+                               .server_port = str("80"),
+                               .remote_addr = str("10.0.0.1"),
+                               .remote_port = str("1000"),
                                .fields = m->fields}};
     while (*lines != '\0') {
         size_t line_len = strcspn(lines, "\n"), name_len = strcspn(lines, ":");
@@ -279,21 +282,24 @@ static void test_host(void **state)
 
     (void)state;
     assert_string_equal(
-        applied(&rules, true, "A: 1\nHost: inner\nX-Forwarded-Host: first, Shop.Example:8443\nB: 2"),
+        applied(&rules, true,
+                "A: 1\nHost: inner\nX-Forwarded-Host: first, Shop.Example:8443\nB: 2"),
         "10.0.0.1 1000 http 80 | A=1 Host=Shop.Example:8443 "
         "X-Forwarded-Host=first, Shop.Example:8443 B=2");
     assert_string_equal(applied(&rules, true, "Forwarded: for=192.0.2.1;host=\"[::1]:80\""),
                         "192.0.2.1  http 80 | Forwarded=for=192.0.2.1;host=\"[::1]:80\" "
                         "host=[::1]:80");
-    assert_string_equal(applied(&rules, true, "Host: a\nForwarded: host=B.c\nX-Forwarded-Host: b.C"),
-                        "10.0.0.1 1000 http 80 | Host=B.c Forwarded=host=B.c X-Forwarded-Host=b.C");
+    assert_string_equal(
+        applied(&rules, true, "Host: a\nForwarded: host=B.c\nX-Forwarded-Host: b.C"),
+        "10.0.0.1 1000 http 80 | Host=B.c Forwarded=host=B.c X-Forwarded-Host=b.C");
     forwarded_rules_done(&rules);
 }
 
 #define CLAIMS                                                                                     \
     "Host: h\nX-Forwarded-For: 192.0.2.1\nX-Forwarded-Proto: https\nX-Forwarded-Host: evil\n"      \
-    "X-Forwarded-Port: 1\nForwarded: for=192.0.2.2\nX-Real-IP: 192.0.2.3\nx-client-ip: 192.0.2.4\n" \
-    "X-FORWARDED-Ssl: on\nX-Forwarded-Prefix: /p\nX-Forwarder: kept\nX-Forwarded: kept"
+    "X-Forwarded-Port: 1\nForwarded: for=192.0.2.2\nX-Real-IP: 192.0.2.3\n"                        \
+    "x-client-ip: 192.0.2.4\nX-FORWARDED-Ssl: on\nX-Forwarded-Prefix: /p\nX-Forwarder: kept\n"     \
+    "X-Forwarded: kept"
 
 static const struct {
     const char *proxies, *headers;
@@ -361,8 +367,15 @@ static void test_nothing_to_do(void **state)
     forwarded_rules_done(&rules);
 }
 
-static const char *const bad_names[] = {"", " ,", "x-foo", "host", "x-forwarded-", "x_forwarded_for",
-                                        "x-forwarded-f\xf6r", "x-forwarded-a_b", "*"};
+static const char *const bad_names[] = {"",
+                                        " ,",
+                                        "x-foo",
+                                        "host",
+                                        "x-forwarded-",
+                                        "x_forwarded_for",
+                                        "x-forwarded-f\xf6r",
+                                        "x-forwarded-a_b",
+                                        "*"};
 
 static void test_bad_rules(void **state)
 {
@@ -386,9 +399,9 @@ static void test_bad_rules(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_host),          cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_all),           cmocka_unit_test(test_nothing_to_do),
+        cmocka_unit_test(test_facts),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_host),      cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_all),       cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_bad_rules),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,9 +46,24 @@ static void test_addresses(void **state)
 }
 
 static const char *const no_addresses[] = {
-    "",          "1.2.3",   "1.2.3.4.5", "1.2.3.04",     "1.2.3.256", "0x1.2.3.4",
-    "1.2.3.4 ",  " 1.2.3.4", "localhost", "fe80::1%lo",  "[::1]",     "1.2.3.4:80",
-    "1::2::3",   "12345::", ":::",       "1:2:3:4:5:6:7", "unix",     "-1.2.3.4",
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1.2.3.04",
+    "1.2.3.256",
+    "0x1.2.3.4",
+    "1.2.3.4 ",
+    " 1.2.3.4",
+    "localhost",
+    "fe80::1%lo",
+    "[::1]",
+    "1.2.3.4:80",
+    "1::2::3",
+    "12345::",
+    ":::",
+    "1:2:3:4:5:6:7",
+    "unix",
+    "-1.2.3.4",
     "0000:0000:0000:0000:0000:ffff:192.168.100.228x",
 };
 
@@ -66,8 +81,8 @@ static void test_no_addresses(void **state)
 
 static void test_of_sockets(void **state)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(4711)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(65535)};
     const struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/x"};
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
     struct net_addr a, b;
@@ -86,6 +101,9 @@ static void test_of_sockets(void **state)
     net_addr_of((const struct sockaddr *)&un, &a);
     assert_int_equal(a.family, AF_UNIX);
     assert_string_equal(net_addr_format(&a, text), "");
+    assert_int_equal(net_port_of((struct sockaddr *)&in), 4711);
+    assert_int_equal(net_port_of((struct sockaddr *)&in6), 65535);
+    assert_int_equal(net_port_of((const struct sockaddr *)&un), 0);
     net_addr_of(&none, &a);
     assert_int_equal(a.family, AF_UNSPEC);
     assert_string_equal(net_addr_format(&a, text), "");

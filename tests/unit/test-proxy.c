@@ -16,15 +16,24 @@
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 /* command and version, family and transport, length */
 #define V2(command, family, len) SIGNATURE command family len
-#define IP4                      "\xc0\0\2\1" "\xc6\x33\x64\2" "\x30\x39" "\1\xbb"
+#define IP4                                                                                        \
+    "\xc0\0\2\1"                                                                                   \
+    "\xc6\x33\x64\2"                                                                               \
+    "\x30\x39"                                                                                     \
+    "\1\xbb"
 #define IP6                                                                                        \
-    "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1" "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"              \
-    "\xff\xff" "\0\x50"
+    "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"                                                       \
+    "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"                                                       \
+    "\xff\xff"                                                                                     \
+    "\0\x50"
 #define MAPPED                                                                                     \
-    "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1" "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x33\x64\2"          \
-    "\0\1" "\0\x50"
-#define UNIX54  "/run/a.sock\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"       \
-                "\0\0\0\0\0\0\0\0\0"
+    "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc0\0\2\1"                                                       \
+    "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x33\x64\2"                                                   \
+    "\0\1"                                                                                         \
+    "\0\x50"
+#define UNIX54                                                                                     \
+    "/run/a.sock\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"              \
+    "\0\0\0\0\0\0\0\0\0"
 #define UNIX216 UNIX54 UNIX54 UNIX54 UNIX54
 
 static const struct {
@@ -65,16 +74,22 @@ static const struct {
     {BYTES(V2("\x21", "\x10", "\0\x0c") IP4), NULL, NULL, 0, 0, false, false},
     {BYTES(V2("\x21", "\1", "\0\0")), NULL, NULL, 0, 0, false, false},
     /* TLVs: NOOP and an unknown one are skipped; TLS; nested ones are not looked at */
-    {BYTES(V2("\x21", "\x11", "\0\x15") IP4 "\4\0\3abc" "\xea\0\0"), "192.0.2.1", "198.51.100.2",
-     12345, 443, false, false},
-    {BYTES(V2("\x21", "\x11", "\0\x14") IP4 "\x20\0\5" "\1\0\0\0\1"), "192.0.2.1", "198.51.100.2",
-     12345, 443, true, true},
-    {BYTES(V2("\x21", "\x11", "\0\x1e") IP4 "\x20\0\x0f" "\7\0\0\0\0" "\x21\0\7TLSv1.3"),
+    {BYTES(V2("\x21", "\x11", "\0\x15") IP4 "\4\0\3abc"
+                                            "\xea\0\0"),
+     "192.0.2.1", "198.51.100.2", 12345, 443, false, false},
+    {BYTES(V2("\x21", "\x11", "\0\x14") IP4 "\x20\0\5"
+                                            "\1\0\0\0\1"),
      "192.0.2.1", "198.51.100.2", 12345, 443, true, true},
-    {BYTES(V2("\x21", "\x11", "\0\x14") IP4 "\x20\0\5" "\0\0\0\0\1"), "192.0.2.1", "198.51.100.2",
-     12345, 443, true, false},
-    {BYTES(V2("\x21", "\x11", "\0\x13") IP4 "\3\0\4" "\xc8\xcc\xd4\xb7"), "192.0.2.1",
-     "198.51.100.2", 12345, 443, false, false},
+    {BYTES(V2("\x21", "\x11", "\0\x1e") IP4 "\x20\0\x0f"
+                                            "\7\0\0\0\0"
+                                            "\x21\0\7TLSv1.3"),
+     "192.0.2.1", "198.51.100.2", 12345, 443, true, true},
+    {BYTES(V2("\x21", "\x11", "\0\x14") IP4 "\x20\0\5"
+                                            "\0\0\0\0\1"),
+     "192.0.2.1", "198.51.100.2", 12345, 443, true, false},
+    {BYTES(V2("\x21", "\x11", "\0\x13") IP4 "\3\0\4"
+                                            "\xc8\xcc\xd4\xb7"),
+     "192.0.2.1", "198.51.100.2", 12345, 443, false, false},
 };
 
 /* In memory of its own, so that the sanitizer sees a read behind the end. */
@@ -171,7 +186,8 @@ static const struct {
     {BYTES("PROXY TCP4 1.2.3.4\r1.2.3.4 1 1\r\n"), BARE, 20},
     {BYTES("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\r\n"), BARE, 32},
     {BYTES("PROXY \n"), BARE, 0},
-    {BYTES("PROXY UNKNOWN aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    {BYTES("PROXY UNKNOWN aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+           "aaaaaa"
            "aaaaaaaaaaaaaaaaaaaaaa\r\n"),
      "PROXY line longer than 107 bytes", 107},
 
@@ -192,14 +208,20 @@ static const struct {
     {BYTES(V2("\x21", "\x11", "\0\x0e") IP4 "\4\0"), "PROXY header with a TLV that is cut off", 0},
     {BYTES(V2("\x21", "\x11", "\0\x10") IP4 "\4\0\2a"), "PROXY header with a TLV that is cut off",
      0},
-    {BYTES(V2("\x21", "\x11", "\0\x13") IP4 "\x20\0\4" "\1\0\0\0"),
+    {BYTES(V2("\x21", "\x11", "\0\x13") IP4 "\x20\0\4"
+                                            "\1\0\0\0"),
      "PROXY header with a malformed TLV about TLS", 0},
-    {BYTES(V2("\x21", "\x11", "\0\x1c") IP4 "\x20\0\5" "\0\0\0\0\1" "\x20\0\5" "\1\0\0\0\1"),
+    {BYTES(V2("\x21", "\x11", "\0\x1c") IP4 "\x20\0\5"
+                                            "\0\0\0\0\1"
+                                            "\x20\0\5"
+                                            "\1\0\0\0\1"),
      "PROXY header with a malformed TLV about TLS", 0},
-    {BYTES(V2("\x21", "\x11", "\0\x13") IP4 "\3\0\4" "\0\0\0\0"),
+    {BYTES(V2("\x21", "\x11", "\0\x13") IP4 "\3\0\4"
+                                            "\0\0\0\0"),
      "PROXY header with a wrong CRC32c", 0},
-    {BYTES(V2("\x21", "\x11", "\0\x12") IP4 "\3\0\3" "\0\0\0"), "PROXY header with a wrong CRC32c",
-     0},
+    {BYTES(V2("\x21", "\x11", "\0\x12") IP4 "\3\0\3"
+                                            "\0\0\0"),
+     "PROXY header with a wrong CRC32c", 0},
 };
 
 static void test_bad(void **state)
@@ -223,7 +245,9 @@ static void test_bad(void **state)
 /* Every flipped bit of a header with a sum is seen, wherever it is. */
 static void test_every_bit_is_summed(void **state)
 {
-    static const char data[] = V2("\x21", "\x11", "\0\x17") IP4 "\4\0\1x" "\3\0\4" "\0\0\0\0";
+    static const char data[] = V2("\x21", "\x11", "\0\x17") IP4 "\4\0\1x"
+                                                                "\3\0\4"
+                                                                "\0\0\0\0";
     char copy[sizeof(data) - 1];
     struct proxy_header h = {0};
     uint32_t crc = UINT32_MAX;
