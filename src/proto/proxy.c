@@ -200,8 +200,9 @@ static void read_addresses(const uint8_t *at, const struct family *f, struct pro
     }
     net_addr_of_bytes(at, f->address_len, &h->source);
     net_addr_of_bytes(at + f->address_len, f->address_len, &h->destination);
-    h->source_port = read_u16(at + 2 * f->address_len);
-    h->destination_port = read_u16(at + 2 * f->address_len + 2);
+    at += (size_t)2 * f->address_len;
+    h->source_port = read_u16(at);
+    h->destination_port = read_u16(at + 2);
 }
 
 /* @data: the complete header. */
