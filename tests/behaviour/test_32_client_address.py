@@ -366,3 +366,26 @@ def test_a_reload_takes_a_new_list(instance, free_address):
     server.kill(signal.SIGHUP)
     server.wait_line(says.ended(1), after=mark)
     assert environ_from(PROXY, at, ABOUT_CLIENTS[0])["REMOTE_ADDR"] == "192.0.2.1"
+
+
+def test_a_connection_keeps_its_client_over_a_reload(instance, free_address):
+    """It goes to the new generation: after a header, before one, and in the middle of one."""
+    at = free_address()
+    server = instance(f"http-socket = {at}\n{WEB}proxy-protocol = {PROXY}\ntrusted-proxy = 10.0.0.5")
+    with Connection(at, source=PROXY) as after, Connection(at, source=PROXY) as before, \
+            Connection(at, source=PROXY) as middle, Connection(at, source=STRANGER) as stranger:
+        after.send(v2(source="10.0.0.5", tlvs=tls(1)))
+        assert environ_over(after, ABOUT_CLIENTS[:1])["REMOTE_ADDR"] == "192.0.2.1"
+        assert environ_over(stranger)["REMOTE_ADDR"] == STRANGER
+        middle.send(V1[:20])
+        mark = server.log.mark()
+        server.kill(signal.SIGHUP)
+        server.wait_line(says.serving(2), after=mark)
+        middle.send(V1[20:])
+        before.send(V1)
+        assert client_of(environ_over(after)) == ("10.0.0.5", "56324", "https")
+        assert client_of(environ_over(after, ABOUT_CLIENTS[:1])) == ("192.0.2.1", "", "https")
+        assert client_of(environ_over(before)) == ("192.0.2.1", "56324", "http")
+        assert client_of(environ_over(middle)) == ("192.0.2.1", "56324", "http")
+        assert client_of(environ_over(stranger))[0] == STRANGER
+    server.wait_line(says.ended(1), after=mark)
