@@ -371,7 +371,8 @@ def test_a_reload_takes_a_new_list(instance, free_address):
 def test_a_connection_keeps_its_client_over_a_reload(instance, free_address):
     """It goes to the new generation: after a header, before one, and in the middle of one."""
     at = free_address()
-    server = instance(f"http-socket = {at}\n{WEB}proxy-protocol = {PROXY}\ntrusted-proxy = 10.0.0.5")
+    server = instance(f"http-socket = {at}\n{WEB}proxy-protocol = {PROXY}\n"
+                      "trusted-proxy = 10.0.0.5")
     with Connection(at, source=PROXY) as after, Connection(at, source=PROXY) as before, \
             Connection(at, source=PROXY) as middle, Connection(at, source=STRANGER) as stranger:
         after.send(v2(source="10.0.0.5", tlvs=tls(1)))
