@@ -26,7 +26,7 @@
 #define COPY_BYTES           ((size_t)64 * 1024 - 8) /* fits into a record of FastCGI */
 #define STATUS_CLIENT_CLOSED 499                     /* nginx's number, in the log only */
 
-static const struct liege_str http_scheme = {"http", 4};
+static const struct liege_str http_scheme = {"http", 4}, https_scheme = {"https", 5};
 
 /* Sending */
 
@@ -315,7 +315,7 @@ static void fill_connection(struct exchange *x)
     bool gateway = x->proto.ops->gateway;
 
     if (!gateway) {
-        req->scheme = http_scheme;
+        req->scheme = x->conn->tls ? https_scheme : http_scheme;
         req->remote_addr = str_of(x->conn->remote_addr);
         req->remote_port = str_of(x->conn->remote_port);
     }
@@ -327,18 +327,26 @@ static void fill_connection(struct exchange *x)
     req->has_body = x->proto.facts.has_body || req->body_length > 0;
 }
 
-/* No application is mounted where the path leads. */
-static void answer_not_found(struct exchange *x)
+static void answer_text(struct exchange *x, int status, const char *text)
 {
-    static const char text[] = "Not Found\n";
     const struct liege_field type = {
         .name = {"Content-Type", 12},
         .value = {"text/plain", 10},
     };
-    const struct liege_head head = {.status = 404, .fields = &type, .n_fields = 1};
+    const struct liege_head head = {.status = status, .fields = &type, .n_fields = 1};
 
     if (respond_start(&x->req, &head) == 0)
-        (void)respond_end(&x->req, text, sizeof(text) - 1); /* marks the answer itself */
+        (void)respond_end(&x->req, text, strlen(text)); /* marks the answer itself */
+}
+
+/* What a trusted proxy says of the client cannot be. Others use the same connection: it stays. */
+static void answer_bad_proxy(struct exchange *x, const char *reason)
+{
+    struct worker *w = x->conn->worker;
+
+    if (log_limit_allows(&w->refusals, loop_now_us(w->loop)))
+        log_info("%s: answered 400: %s", conn_peer(x->conn), reason);
+    answer_text(x, 400, "Bad Request\n");
 }
 
 static struct liege_str join(struct arena *arena, struct liege_str a, struct liege_str b)
@@ -383,7 +391,7 @@ static void call(struct exchange *x)
     const struct app_mount *m = route(x);
 
     if (!m) {
-        answer_not_found(x);
+        answer_text(x, 404, "Not Found\n"); /* no application is mounted there */
         return;
     }
     req->app = m->app;
@@ -423,7 +431,12 @@ bool answer_request(struct exchange *x, const char *base)
         log_debug("%s: %zu fields with an underscore in their names were left out",
                   x->conn->remote_addr, n_dropped);
     fill_connection(x);
-    call(x);
+    const char *reason = NULL;
+    if (!x->proto.ops->gateway &&
+        forwarded_apply(&w->forwarded, x->conn->trusted, &x->req, &x->arena, &reason) < 0)
+        answer_bad_proxy(x, reason);
+    else
+        call(x);
     if (w->log.enabled) {
         const struct access_entry e = {
             .req = &x->req,

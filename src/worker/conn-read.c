@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "proto/proxy.h"
 #include "worker/answer.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
@@ -191,9 +192,42 @@ static void wait_for_room(struct conn *c, const char *base, size_t len)
     (void)conn_listen(c);
 }
 
+/* Takes the PROXY header from the front of @len bytes at @base; *@ret_used is how many it was. */
+static enum taken take_proxy_header(struct conn *c, const char *base, size_t len, size_t *ret_used)
+{
+    struct proxy_header h = {0};
+
+    switch (proxy_parse(base, len, &h)) {
+    case PROXY_MORE:
+        if (keep(c, base, len)) {
+            conn_set_state(c, CONN_HEAD);
+            (void)conn_listen(c);
+        }
+        return TAKEN_OVER;
+    case PROXY_REFUSED:
+        conn_refuse_proxy(c, h.reason);
+        return TAKEN_OVER;
+    case PROXY_DONE:
+        break;
+    }
+    c->proxy_due = false;
+    c->tls = h.tls;
+    if (h.has_addresses)
+        conn_set_client(c, &h.source, h.source_port);
+    *ret_used = h.len;
+    return TAKEN_ALL;
+}
+
 /* Answers the requests that stand in @len bytes at @base, in order. */
 static void advance(struct conn *c, const char *base, size_t len)
 {
+    if (c->proxy_due) {
+        size_t used = 0;
+        if (take_proxy_header(c, base, len, &used) == TAKEN_OVER)
+            return;
+        base += used;
+        len -= used;
+    }
     for (unsigned n = 0; len > 0; n++) {
         size_t used = 0;
         if (n == TURN_REQUESTS) {

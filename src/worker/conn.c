@@ -4,7 +4,6 @@
  * time. Reading them is conn-read.c's, answering them answer.c's; nothing here ever waits. */
 #include "worker/conn.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -246,6 +245,14 @@ void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reaso
     (void)conn_listen(c);
 }
 
+/* It is told nothing (proxy-protocol.txt, section 2.1). */
+void conn_refuse_proxy(struct conn *c, const char *reason)
+{
+    if (log_limit_allows(&c->worker->refusals, now_us(c)))
+        log_info("%s: closed: %s", conn_peer(c), reason);
+    conn_close(c);
+}
+
 void conn_go_idle(struct conn *c)
 {
     if (c->x)
@@ -340,7 +347,10 @@ static void on_deadline(struct conn *c)
 {
     switch (c->state) {
     case CONN_HEAD:
-        conn_refuse(c, 408, 0, "the head of the request took longer than http-timeout");
+        if (c->proxy_due)
+            conn_refuse_proxy(c, "the PROXY header took longer than http-timeout");
+        else
+            conn_refuse(c, 408, 0, "the head of the request took longer than http-timeout");
         break;
     case CONN_BODY:
         conn_refuse(c, 408, 0,
@@ -425,20 +435,25 @@ struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd)
     return c;
 }
 
+void conn_set_client(struct conn *c, const struct net_addr *client, uint16_t port)
+{
+    c->client = *client;
+    c->trusted = net_list_has(&c->worker->forwarded.proxies, client);
+    (void)net_addr_format(client, c->remote_addr);
+    c->remote_port[0] = '\0';
+    if (*c->remote_addr)
+        (void)snprintf(c->remote_port, sizeof(c->remote_port), "%u", port);
+}
+
 void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct sockaddr *peer)
 {
     struct conn *c = conn_adopt(w, a, fd);
 
     if (!c)
         return;
-    if (peer->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)peer;
-        (void)inet_ntop(AF_INET, &in->sin_addr, c->remote_addr, sizeof(c->remote_addr));
-        (void)snprintf(c->remote_port, sizeof(c->remote_port), "%u", ntohs(in->sin_port));
-    } else if (peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, c->remote_addr, sizeof(c->remote_addr));
-        (void)snprintf(c->remote_port, sizeof(c->remote_port), "%u", ntohs(in6->sin6_port));
-    }
+    struct net_addr addr;
+    net_addr_of(peer, &addr);
+    conn_set_client(c, &addr, net_port_of(peer));
+    c->proxy_due = net_list_has(&w->proxy_peers, &addr);
     conn_read(c); /* the first bytes are usually here already */
 }

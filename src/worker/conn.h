@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/list.h"
+#include "base/net.h"
 #include "loop/loop.h"
 #include "worker/exchange.h"
 
@@ -38,6 +38,9 @@ struct conn {
     enum conn_state state;
     uint32_t listens; /* what epoll was told; 0: it does not know the connection */
     bool close_after; /* no further request on this connection */
+    bool proxy_due;   /* a PROXY header must come first */
+    bool trusted;     /* the peer may say who the client is: worker->forwarded */
+    bool tls;         /* the client uses TLS, as the PROXY header says */
     unsigned n_requests;
     uint64_t since_us;    /* of the state */
     uint64_t deadline_us; /* of the state; the timer may be set earlier and look again */
@@ -45,7 +48,8 @@ struct conn {
     struct loop_task more; /* pipelined requests wait for their turn */
     struct exchange *x;    /* the request; NULL when there is none */
 
-    char remote_addr[INET6_ADDRSTRLEN];
+    struct net_addr client; /* the peer, or whom its PROXY header names */
+    char remote_addr[NET_ADDR_TEXT];
     char remote_port[6];
 };
 
@@ -55,6 +59,12 @@ void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct 
 /* Makes a connection of a socket that another worker gave; its address is the caller's to fill in.
  * NULL if there is no memory; the socket is closed then. */
 struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd);
+
+/* Says who the client is; @port 0: it has none. */
+void conn_set_client(struct conn *c, const struct net_addr *client, uint16_t port);
+
+/* Closes the connection of a peer that must send a PROXY header and does not. */
+void conn_refuse_proxy(struct conn *c, const char *reason);
 
 /* Closes at once and frees. */
 void conn_close(struct conn *c);

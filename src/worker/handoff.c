@@ -27,8 +27,9 @@ struct entry {
     uint32_t inline_len; /* of the body: here; the rest of it is in the file */
     uint64_t body_len;
     uint64_t ready_us;
-    char remote_addr[INET6_ADDRSTRLEN];
+    struct net_addr client;
     char remote_port[6];
+    bool proxy_due, tls;
 };
 
 static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
@@ -38,9 +39,11 @@ static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
         .listener = c->acceptor->id,
         .protocol = c->protocol,
         .n_requests = c->n_requests,
+        .client = c->client,
+        .proxy_due = c->proxy_due,
+        .tls = c->tls,
     };
 
-    memcpy(e.remote_addr, c->remote_addr, sizeof(e.remote_addr));
     memcpy(e.remote_port, c->remote_port, sizeof(e.remote_port));
     return e;
 }
@@ -151,8 +154,10 @@ static int adopt(struct worker *w, const struct entry *e, const char *data, cons
         return 0;
     c->protocol = (enum proto_id)e->protocol;
     c->n_requests = e->n_requests;
-    memcpy(c->remote_addr, e->remote_addr, sizeof(c->remote_addr));
+    conn_set_client(c, &e->client, 0);
     memcpy(c->remote_port, e->remote_port, sizeof(c->remote_port));
+    c->proxy_due = e->proxy_due;
+    c->tls = e->tls;
     if (!a) {
         conn_finish(c); /* its socket is no longer configured */
         return 0;

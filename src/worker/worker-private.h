@@ -3,7 +3,9 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "http/date.h"
+#include "http/forwarded.h"
 #include "ipc/channel.h"
 #include "proto/facts.h"
 #include "worker/access-log.h"
@@ -54,6 +56,8 @@ struct worker {
     struct list spare_conns, spare_exchanges; /* to be used again */
     size_t n_spare_conns, n_spare_exchanges;
     struct proto_limits limits;
+    struct forwarded_rules forwarded;
+    struct net_list proxy_peers; /* who must begin with a PROXY header */
     struct access_log log;
     struct log_limit refusals;
     const char *spool_dir;

@@ -268,6 +268,18 @@ static void on_end(void *data, int code)
     _exit(code);
 }
 
+/* Who is believed what about clients. */
+static int set_up_trust(struct worker *w, struct errmsg *err)
+{
+    const struct worker_conf *conf = w->conf;
+    int r = forwarded_rules_init(&w->forwarded, &conf->trusted_proxies,
+                                 &conf->trusted_proxy_headers, err);
+
+    for (size_t i = 0; r == 0 && i < conf->proxy_protocol_peers.n_items; i++)
+        r = net_list_add(&w->proxy_peers, conf->proxy_protocol_peers.items[i], err);
+    return r;
+}
+
 static int set_up(struct worker *w, struct errmsg *err)
 {
     const struct worker_conf *conf = w->conf;
@@ -290,7 +302,10 @@ static int set_up(struct worker *w, struct errmsg *err)
     if (!w->acceptors)
         return errmsg_set(err, -ENOMEM, "out of memory");
 
-    int r = loop_new(&w->loop);
+    int r = set_up_trust(w, err);
+    if (r < 0)
+        return r;
+    r = loop_new(&w->loop);
     if (r == 0)
         r = set_signals(w);
     if (r == 0)
