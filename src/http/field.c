@@ -161,6 +161,14 @@ bool http_list_has(struct liege_str value, const char *word)
     return false;
 }
 
+struct liege_str http_field_get(const struct liege_field *fields, size_t n, enum liege_field_id id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fields[i].id == id)
+            return fields[i].value;
+    return http_str(NULL, 0);
+}
+
 static bool same_name(const struct liege_field *a, const struct liege_field *b)
 {
     return a->id == b->id && (a->id != LIEGE_FIELD_OTHER || http_equal_nocase(a->name, b->name));

@@ -20,6 +20,9 @@ enum liege_field_id http_field_id(const char *name, size_t len);
 const char *http_field_name(enum liege_field_id id);
 const char *http_field_key(enum liege_field_id id);
 
+/* The value of the field @id (other than LIEGE_FIELD_OTHER); its data is NULL if there is none. */
+struct liege_str http_field_get(const struct liege_field *fields, size_t n, enum liege_field_id id);
+
 /* Writes the CGI key of a name that has no id, "HTTP_X_FOO" for "x-foo" (RFC 3875 section 4.1.18),
  * with a terminator. Returns its length, or -ENAMETOOLONG when @size is too small for it. */
 ssize_t http_field_make_key(struct liege_str name, char *out, size_t size) _must_check_;
