@@ -64,7 +64,20 @@ static _noreturn_ void give_up(int channel_fd, enum family_type type, const stru
     end(EXIT_NO_APP);
 }
 
-static _noreturn_ void serve(const struct child_start *start, const struct apps *apps, int id,
+/* What a process that runs applications has loaded. */
+struct loaded {
+    struct apps apps;
+    struct static_site *site;
+};
+
+static int load(const struct child_start *start, struct loaded *ret, struct errmsg *err)
+{
+    int r = load_applications(start, &ret->apps, err);
+
+    return r < 0 ? r : load_static_files(start, &ret->site, err);
+}
+
+static _noreturn_ void serve(const struct child_start *start, const struct loaded *loaded, int id,
                              int channel_fd)
 {
     struct worker_listener listeners[LISTEN_MAX_SOCKETS];
@@ -88,27 +101,28 @@ static _noreturn_ void serve(const struct child_start *start, const struct apps 
         .queue = *start->queue,
         .board = start->board,
         .conf = &start->registry->worker,
-        .apps = apps,
+        .apps = &loaded->apps,
+        .site = loaded->site,
     };
     end(worker_run(&ws));
 }
 
 _noreturn_ void lazy_worker_main(const struct child_start *start)
 {
-    struct apps apps = {0};
+    struct loaded loaded = {.site = NULL};
     struct errmsg err = {""};
     char role[32];
 
     (void)snprintf(role, sizeof(role), "worker %d", start->worker_id);
     leave_master(start, role);
     die_with_master(start);
-    if (load_applications(start, &apps, &err) < 0)
+    if (load(start, &loaded, &err) < 0)
         give_up(start->channel_fd, FAMILY_WORKER_FAILED, &err);
-    serve(start, &apps, start->worker_id, start->channel_fd);
+    serve(start, &loaded, start->worker_id, start->channel_fd);
 }
 
 /* A worker that the zygote has just forked; it is the master's child now. */
-static _noreturn_ void forked_worker(const struct child_start *start, const struct apps *apps,
+static _noreturn_ void forked_worker(const struct child_start *start, const struct loaded *loaded,
                                      int id, int channel_fd)
 {
     const struct message hello = {.type = FAMILY_HELLO};
@@ -118,26 +132,26 @@ static _noreturn_ void forked_worker(const struct child_start *start, const stru
     if (message_send(channel_fd, &hello) < 0)
         end(EXIT_FAILURE); /* the master closed the channel: it wants us no more */
     log_set_subject("%s%sworker %d", start->name, *start->name ? " " : "", id);
-    apps_after_fork_child(apps);
-    serve(start, apps, id, channel_fd);
+    apps_after_fork_child(&loaded->apps);
+    serve(start, loaded, id, channel_fd);
 }
 
 /* Forks worker @id. Returns in the zygote only: 0 or a negative errno. */
-static int fork_worker(const struct child_start *start, const struct apps *apps, int id,
+static int fork_worker(const struct child_start *start, const struct loaded *loaded, int id,
                        int channel_fd)
 {
-    apps_before_fork(apps);
+    apps_before_fork(&loaded->apps);
     int r = proc_fork_orphan();
     if (r == 0)
-        forked_worker(start, apps, id, channel_fd);
-    apps_after_fork_parent(apps);
+        forked_worker(start, loaded, id, channel_fd);
+    apps_after_fork_parent(&loaded->apps);
     return r < 0 ? r : 0;
 }
 
-static void obey(const struct child_start *start, const struct apps *apps, struct message *m)
+static void obey(const struct child_start *start, const struct loaded *loaded, struct message *m)
 {
     if (m->type == FAMILY_FORK && m->n_fds == 1) {
-        int r = fork_worker(start, apps, (int)m->value, m->fds[0]);
+        int r = fork_worker(start, loaded, (int)m->value, m->fds[0]);
         if (r < 0)
             (void)message_send_text(start->channel_fd, FAMILY_FORK_FAILED, m->value, strerror(-r));
     }
@@ -146,26 +160,26 @@ static void obey(const struct child_start *start, const struct apps *apps, struc
 
 _noreturn_ void zygote_main(const struct child_start *start)
 {
-    struct apps apps = {0};
+    struct loaded loaded = {.site = NULL};
     struct errmsg err = {""};
     struct message_buffer buf;
     struct message m;
 
     leave_master(start, "zygote");
     die_with_master(start);
-    if (load_applications(start, &apps, &err) < 0)
+    if (load(start, &loaded, &err) < 0)
         give_up(start->channel_fd, FAMILY_LOAD_FAILED, &err);
     if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)
         end(EXIT_FAILURE);
 
     for (;;) {
         struct pollfd p = {.fd = start->channel_fd, .events = POLLIN};
-        apps_wait_begin(&apps);
+        apps_wait_begin(&loaded.apps);
         (void)poll(&p, 1, -1); /* EINTR: look again */
-        apps_wait_end(&apps);
+        apps_wait_end(&loaded.apps);
         int r = message_receive(start->channel_fd, &buf, &m);
         if (r > 0)
-            obey(start, &apps, &m);
+            obey(start, &loaded, &m);
         else if (r != -EAGAIN)
             end(EXIT_SUCCESS); /* the master closed the channel */
     }

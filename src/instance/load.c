@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conf/settings.h"
 #include "worker/worker.h"
 
 static int apply_environment(const struct conf *c, struct errmsg *err)
@@ -79,4 +80,31 @@ int load_applications(const struct child_start *start, struct apps *ret, struct 
         .host = &host,
     };
     return apps_load(ret, &in, err);
+}
+
+static void warn_of_missing(const struct registry *r, const char *option, const char *value,
+                            int error)
+{
+    const struct conf_setting *s = registry_find_setting(r, option, value);
+    struct errmsg text = {""};
+
+    (void)errmsg_set_errno(&text, error, "%s = %s: nothing is served from there until it exists",
+                           option, value);
+    if (s)
+        (void)setting_blame(s, error, &text);
+    log_warning("%s", text.text);
+}
+
+int load_static_files(const struct child_start *start, struct static_site **ret, struct errmsg *err)
+{
+    const char *option = NULL, *value = NULL;
+    size_t pos = 0;
+    int error = 0;
+    int r = static_site_new(&start->registry->statics, ret, err);
+
+    if (r < 0)
+        return r;
+    while ((option = static_site_next_missing(*ret, &pos, &value, &error)))
+        warn_of_missing(start->registry, option, value, error);
+    return 0;
 }

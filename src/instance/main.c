@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/strv.h"
 #include "conf/doc.h"
+#include "instance/check.h"
 #include "instance/master.h"
 
 extern char **environ;
@@ -82,6 +83,8 @@ static int run(const char *const *args, const char *const *env)
     int r = link_open(&link, env, &err);
     if (r == 0)
         r = registry_load(args, env, warn, &registry, &err);
+    if (r == 0)
+        r = instance_check(registry, &err);
     if (r != 0) {
         log_error("%s", err.text);
         link_status(&link, STATUS_FAILED, 0, err.text);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/cred.h"
 #include "base/log.h"
+#include "instance/check.h"
 #include "instance/generation.h"
 
 /* How long the news of a reload waits for workers that are too busy to stop accepting. */
@@ -141,6 +142,8 @@ static void begin_reload(struct master *m)
     abandon_next(m); /* it came too late */
     log_info("reload: generation %u is being started", m->n_generations + 1);
     int r = registry_load(m->start.argv, m->start.environ, m->start.warn, &registry, &err);
+    if (r == 0)
+        r = instance_check(registry, &err);
     if (r == 0)
         r = registry_check_reload(m->current->registry, registry, &err);
     if (r == 0)

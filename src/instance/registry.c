@@ -17,6 +17,7 @@ size_t instance_tables(struct conf_table *tables, size_t max)
     const struct conf_table own[] = {
         {"Instance", instance_options, instance_n_options, NULL},
         {"Workers", worker_options, worker_n_options, NULL},
+        {"Static files", static_options, static_n_options, NULL},
         {"Applications", app_options, app_n_options, NULL},
     };
     size_t n = 0;
@@ -44,7 +45,7 @@ size_t instance_suffixes(struct conf_suffix *suffixes, size_t max)
 
 static int set_objects(struct registry *r)
 {
-    void *const own[] = {&r->instance, &r->worker, &r->app};
+    void *const own[] = {&r->instance, &r->worker, &r->statics, &r->app};
     size_t n = 0;
 
     r->n_tables = instance_tables(r->tables, COUNT_OF(r->tables));
@@ -73,6 +74,18 @@ static void find_wanted_plugins(struct registry *r)
             if (table->object == r->plugin_confs[p])
                 r->plugin_wanted[p] = true;
     }
+}
+
+const struct conf_setting *registry_find_setting(const struct registry *r, const char *name,
+                                                 const char *value)
+{
+    for (size_t i = 0; i < r->conf.n_settings; i++) {
+        const struct conf_setting *s = &r->conf.settings[i];
+        const struct liege_option *o = conf_find_option(r->tables, r->n_tables, s->key, NULL);
+        if (o && !s->placeholder && strcmp(o->name, name) == 0 && strcmp(s->value, value) == 0)
+            return s;
+    }
+    return NULL;
 }
 
 int registry_load(const char *const *argv, const char *const *environ, conf_warn_fn *warn,

@@ -6,6 +6,7 @@
 #include "app/app-conf.h"
 #include "conf/conf.h"
 #include "instance/instance-conf.h"
+#include "static/static-conf.h"
 #include "worker/worker-conf.h"
 
 #define INSTANCE_MAX_PLUGINS 8
@@ -16,6 +17,7 @@
 struct registry {
     struct instance_conf instance;
     struct worker_conf worker;
+    struct static_conf statics;
     struct app_conf app;
     void *plugin_confs[INSTANCE_MAX_PLUGINS]; /* by index of languages */
     bool plugin_wanted[INSTANCE_MAX_PLUGINS]; /* an option of it names an application */
@@ -30,6 +32,10 @@ struct registry {
 int registry_load(const char *const *argv, const char *const *environ, conf_warn_fn *warn,
                   struct registry **ret, struct errmsg *err) _must_check_;
 struct registry *registry_free(struct registry *r);
+
+/* The setting that gave the option @name the value @value, or NULL. */
+const struct conf_setting *registry_find_setting(const struct registry *r, const char *name,
+                                                 const char *value);
 
 /* Fills @tables with the rows of all options of instances, without objects. Returns how many. */
 size_t instance_tables(struct conf_table *tables, size_t max);

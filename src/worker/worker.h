@@ -7,6 +7,7 @@
 
 #include "app/app.h"
 #include "proto/proto-id.h"
+#include "static/serve.h"
 #include "worker/queue.h"
 #include "worker/worker-conf.h"
 
@@ -34,6 +35,7 @@ struct worker_start {
     const struct scoreboard *board; /* of the generation */
     const struct worker_conf *conf;
     const struct apps *apps;
+    struct static_site *site; /* NULL: no static files */
 };
 
 /* Serves until the master says to finish. Returns the process's exit code. Once a process. */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks the modules about the values of their options. Apart from registry.c because modules bring
+ * libraries with them, and the program that only knows the rows, liege, is to be without those.
+ * Called wherever a configuration is loaded to be run or checked. */
+#include "instance/check.h"
+
+#include "conf/settings.h"
+#include "instance/registry.h"
+#include "static/check.h"
+
+int instance_check(const struct registry *r, struct errmsg *err)
+{
+    const struct conf_table *table = NULL;
+
+    if (r->conf.action == CONF_HELP || r->conf.action == CONF_VERSION)
+        return 0;
+    for (size_t i = 0; i < r->conf.n_settings; i++) {
+        const struct conf_setting *s = &r->conf.settings[i];
+        const struct liege_option *o =
+            s->placeholder ? NULL : conf_find_option(r->tables, r->n_tables, s->key, &table);
+        int e = o && table->object == &r->statics ? static_check(o->name, s->value, err) : 0;
+        if (e < 0)
+            return setting_blame(s, e, err);
+    }
+    return 0;
+}
