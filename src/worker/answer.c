@@ -388,8 +388,10 @@ static void call(struct exchange *x)
 {
     struct worker *w = x->conn->worker;
     struct liege_request *req = &x->req;
-    const struct app_mount *m = route(x);
 
+    if (static_serve(w->start->site, &worker_respond, req) == STATIC_SERVED)
+        return;
+    const struct app_mount *m = route(x);
     if (!m) {
         answer_text(x, 404, "Not Found\n"); /* no application is mounted there */
         return;
