@@ -143,10 +143,12 @@ int static_expires_init(struct static_expires *e, const struct static_conf *conf
     for (size_t f = 0; f < COUNT_OF(families); f++) {
         const struct liege_list *list = (const void *)((const char *)conf + families[f].list);
         for (size_t i = 0; i < list->n_items; i++) {
-            int r = static_expires_rule_new(families[f].option, list->items[i], end, err);
-            if (r < 0)
+            struct static_expires_rule *rule = NULL;
+            int r = static_expires_rule_new(families[f].option, list->items[i], &rule, err);
+            if (!rule)
                 return r;
-            end = &(*end)->next;
+            *end = rule;
+            end = &rule->next;
         }
     }
     return 0;

@@ -88,6 +88,7 @@ static bool ends_with_one_of(const char *text, const struct liege_list *ends)
 
 static int open_name(struct static_site *site, struct target *t)
 {
+    t->file = (struct static_file){.fd = -EBADF};
     return static_root_open(&t->place->root, t->name, "", site->safe, site->n_safe, &t->file);
 }
 
@@ -172,27 +173,37 @@ static void answer(struct static_site *site, const struct liege_respond *respond
         static_answer_file(&a, &t->file);
 }
 
+/* Asks one place. True if the request has been answered. */
+static bool serve_from(struct static_site *site, const struct liege_respond *respond,
+                       struct liege_request *req, struct target *t)
+{
+    const struct liege_list *skip = &site->conf->skip_exts;
+
+    if ((t->place->only_reads && !static_reads(req)) ||
+        !make_name(site, t->place, req->path, t->name) || ends_with_one_of(t->name, skip))
+        return false;
+    int found = find(site, req->path, t);
+    if (found == FOUND_NOTHING)
+        return false;
+    bool mine = found < 0 || !ends_with_one_of(t->name, skip); /* an index has its own name */
+    if (mine)
+        answer(site, respond, req, found, t);
+    if (found > 0)
+        closep(&t->file.fd);
+    return mine;
+}
+
 enum static_result static_serve(struct static_site *site, const struct liege_respond *respond,
                                 struct liege_request *req)
 {
-    struct target t = {.file.fd = -EBADF};
+    struct target t;
 
     if (!site || req->path.len == 0 || memchr(req->path.data, '\0', req->path.len))
         return STATIC_NOT_MINE;
     for (size_t i = 0; i < site->n_places; i++) {
         t.place = &site->places[i];
-        if ((t.place->only_reads && !static_reads(req)) ||
-            !make_name(site, t.place, req->path, t.name) ||
-            ends_with_one_of(t.name, &site->conf->skip_exts))
-            continue;
-        int found = find(site, req->path, &t);
-        if (found == FOUND_NOTHING)
-            continue;
-        _cleanup_close_ int fd = found > 0 ? t.file.fd : -EBADF;
-        if (found > 0 && ends_with_one_of(t.name, &site->conf->skip_exts))
-            continue;
-        answer(site, respond, req, found, &t);
-        return STATIC_SERVED;
+        if (serve_from(site, respond, req, &t))
+            return STATIC_SERVED;
     }
     return STATIC_NOT_MINE;
 }
