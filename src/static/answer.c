@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The answer for a file that was found: which representation (the file, or a compressed one beside
  * it), what the request's conditions say of it, which part of it, and the fields. The bytes of a
- * file go out by sendfile(2) from the loop; only several parts in one answer are read here, up to
- * PARTS_MAX_BYTES, and beyond that the whole file is sent, which a server may do. */
+ * file go out by sendfile(2) from the loop. Read here are only those of a small file, and several
+ * parts in one answer, up to PARTS_MAX_BYTES; beyond that the whole file is sent, which a server
+ * may do. */
 #include "static/answer.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@
 #include "static/pattern.h"
 #include "static/site.h"
 
+#define SMALL_BYTES     ((size_t)16 * 1024)
 #define PARTS_MAX_BYTES ((size_t)1024 * 1024)
 #define FIELDS_MAX      12
 
@@ -295,6 +297,33 @@ static void format_range(char *out, size_t size, const struct http_range *part, 
 
 /* Sending */
 
+/* Reads a part of the file. */
+static int read_part(int fd, const struct http_range *part, char *out)
+{
+    for (uint64_t at = part->first, left = part->len; left > 0;) {
+        ssize_t n = pread(fd, out, (size_t)left, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO; /* it became shorter */
+        out += n;
+        at += (uint64_t)n;
+        left -= (uint64_t)n;
+    }
+    return 0;
+}
+
+/* A small piece leaves with its head in one system call. */
+static void send_small(const struct static_answer *a, int fd, const struct http_range *piece)
+{
+    char data[SMALL_BYTES];
+
+    if (read_part(fd, piece, data) < 0)
+        a->respond->fail(a->req);
+    else
+        end(a, data, (size_t)piece->len);
+}
+
 /* Sends one piece of the file: all of it, or a part with status 206. */
 static void send_piece(const struct static_answer *a, const struct representation *r, int status,
                        const struct http_range *piece)
@@ -310,27 +339,22 @@ static void send_piece(const struct static_answer *a, const struct representatio
     add_field(&h, "Content-Length", h.content_length);
     if (!start(a, status, &h))
         return;
-    if (!is_head(a) && a->respond->file(a->req, r->file.fd, piece->first, piece->len) < 0)
+    if (!is_head(a) && piece->len <= SMALL_BYTES)
+        send_small(a, r->file.fd, piece);
+    else if (!is_head(a) && a->respond->file(a->req, r->file.fd, piece->first, piece->len) < 0)
         a->respond->fail(a->req);
     else
         end(a, NULL, 0);
 }
 
-/* Appends a part of the file. */
-static int append_bytes(struct buf *out, int fd, const struct http_range *part)
+static int append_part(struct buf *out, int fd, const struct http_range *part)
 {
     int r = buf_reserve(out, (size_t)part->len);
 
-    for (uint64_t at = part->first, left = part->len; r == 0 && left > 0;) {
-        ssize_t n = pread(fd, out->data + out->end, (size_t)left, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO; /* it became shorter */
-        out->end += (size_t)n;
-        at += (uint64_t)n;
-        left -= (uint64_t)n;
-    }
+    if (r == 0)
+        r = read_part(fd, part, out->data + out->end);
+    if (r == 0)
+        out->end += (size_t)part->len;
     return r;
 }
 
@@ -346,7 +370,7 @@ static int make_parts(const struct representation *r, const struct http_ranges *
         int e = buf_printf(out, "\r\n--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n",
                            boundary, r->type, range);
         if (e == 0)
-            e = append_bytes(out, r->file.fd, part);
+            e = append_part(out, r->file.fd, part);
         if (e < 0)
             return e;
     }
