@@ -388,10 +388,8 @@ static void call(struct exchange *x)
 {
     struct worker *w = x->conn->worker;
     struct liege_request *req = &x->req;
-
-    if (static_serve(w->start->site, &worker_respond, req) == STATIC_SERVED)
-        return;
     const struct app_mount *m = route(x);
+
     if (!m) {
         answer_text(x, 404, "Not Found\n"); /* no application is mounted there */
         return;
@@ -420,25 +418,27 @@ static void reset_connection(const struct exchange *x)
     (void)setsockopt(x->conn->io.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 }
 
-bool answer_request(struct exchange *x, const char *base)
+/* Everything before the answer. */
+static void begin(struct exchange *x, const char *base)
 {
-    struct worker *w = x->conn->worker;
     struct answer *a = &x->answer;
 
     *a = (struct answer){0};
-    if (w->log.enabled)
+    if (x->conn->worker->log.enabled)
         a->start_us = clock_now_us();
     size_t n_dropped = proto_fill_request(&x->proto, base, &x->req);
     if (n_dropped > 0)
         log_debug("%s: %zu fields with an underscore in their names were left out",
                   x->conn->remote_addr, n_dropped);
     fill_connection(x);
-    const char *reason = NULL;
-    if (!x->proto.ops->gateway &&
-        forwarded_apply(&w->forwarded, x->conn->trusted, &x->req, &x->arena, &reason) < 0)
-        answer_bad_proxy(x, reason);
-    else
-        call(x);
+}
+
+/* Everything after it. */
+static bool finish(struct exchange *x)
+{
+    struct worker *w = x->conn->worker;
+    const struct answer *a = &x->answer;
+
     if (w->log.enabled) {
         const struct access_entry e = {
             .req = &x->req,
@@ -451,4 +451,41 @@ bool answer_request(struct exchange *x, const char *base)
     if (a->failed && a->framed.framing == HTTP_FRAMING_CLOSE)
         reset_connection(x);
     return !a->failed;
+}
+
+/* A client that its trusted proxy contradicts itself about is answered here: true. */
+static bool is_refused(struct exchange *x)
+{
+    const struct worker *w = x->conn->worker;
+    const char *reason = NULL;
+
+    if (x->proto.ops->gateway ||
+        forwarded_apply(&w->forwarded, x->conn->trusted, &x->req, &x->arena, &reason) == 0)
+        return false;
+    answer_bad_proxy(x, reason);
+    return true;
+}
+
+static bool is_static(struct exchange *x)
+{
+    return static_serve(x->conn->worker->start->site, &worker_respond, &x->req) == STATIC_SERVED;
+}
+
+bool answer_request(struct exchange *x, const char *base)
+{
+    begin(x, base);
+    if (!is_refused(x) && !is_static(x))
+        call(x);
+    return finish(x);
+}
+
+bool answer_static(struct exchange *x, const char *base, bool *ret_whole)
+{
+    if (!x->conn->worker->start->site)
+        return false;
+    begin(x, base);
+    if (!is_refused(x) && !is_static(x))
+        return false;
+    *ret_whole = finish(x);
+    return true;
 }

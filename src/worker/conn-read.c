@@ -103,8 +103,15 @@ static enum taken serve(struct conn *c, const char *base, bool more_input)
 /* The request is complete; @rest follows it. */
 static enum taken take_complete(struct conn *c, const char *base, const char *rest, size_t rest_len)
 {
+    const bool client_closes = !c->x->proto.facts.keep_alive;
+    bool whole = false;
+
     if (dispatch_may_call(c->worker))
         return serve(c, base, rest_len > 0);
+    if (answer_static(c->x, base, &whole)) {
+        conn_set_state(c, CONN_CALL);
+        return after_answer(c, whole, client_closes, rest_len > 0);
+    }
     if (keep_request(c, base, rest, rest_len))
         dispatch_wait(c);
     return TAKEN_OVER;

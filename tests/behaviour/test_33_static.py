@@ -12,6 +12,7 @@ import pytest
 from harness import client, proc
 from harness.client import Connection, ProtocolError, request_bytes
 from harness.data import pattern
+from harness.meeting import Meeting
 
 MAP = "static-map = /static={folder}/pub\n"
 CHECK = "check-static = {folder}/pub\n"
@@ -549,6 +550,21 @@ def test_a_client_that_reads_slowly_holds_up_nobody(serve, pub):
             assert fetch(server, "/static/a.txt").body == b"0123456789"
             assert fetch(server, "/query?x").body == b"x"
         assert slow.response().body == pattern(20 * MIB)
+
+
+@pytest.mark.plain
+def test_files_do_not_wait_for_the_application(serve, folder):
+    server = serve()
+    with Meeting(folder) as meeting, Connection(server.address) as busy:
+        busy.send(request_bytes(meeting.target))
+        visitor = meeting.arrive()
+        with Connection(server.address) as c:
+            for _ in range(3):
+                assert c.request("/static/a.txt").body == b"0123456789"
+            assert c.request("/static/a.txt", "HEAD", [("Connection", "close")]).status == 200
+            assert c.at_end()
+        visitor.release()
+        assert busy.response().body == b"released"
 
 
 def test_a_file_that_shrinks_cuts_the_answer(serve, pub):
