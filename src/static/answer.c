@@ -144,9 +144,14 @@ void static_answer_redirect(const struct static_answer *a)
 {
     _cleanup_(buf_done) struct buf location = {0};
     const struct liege_str query = a->req->query;
+    struct liege_str script = a->req->script_name;
     struct head h = {.n_fields = 0};
 
-    int r = append_path(&location, a->req->path);
+    while (script.len > 0 && script.data[script.len - 1] == '/')
+        script.len--;
+    int r = append_path(&location, script);
+    if (r == 0)
+        r = append_path(&location, a->req->path);
     if (r == 0)
         r = buf_printf(&location, "/%s%.*s", query.len > 0 ? "?" : "", (int)query.len,
                        query.len > 0 ? query.data : "");

@@ -466,25 +466,43 @@ static bool is_refused(struct exchange *x)
     return true;
 }
 
-static bool is_static(struct exchange *x)
+/* True if sending a file may have to wait for the client: its bytes go through our hands. */
+static bool files_wait(const struct exchange *x)
 {
-    return static_serve(x->conn->worker->start->site, &worker_respond, &x->req) == STATIC_SERVED;
+    return proto_frames_pieces(&x->proto, HTTP_FRAMING_LENGTH);
+}
+
+/* Answers the request if it is for a static file. Where that may wait it is a call like the
+ * application's, so that others take the loop. */
+static bool serve_static(struct exchange *x)
+{
+    struct worker *w = x->conn->worker;
+    const bool waits = files_wait(x);
+
+    if (!w->start->site)
+        return false;
+    if (waits)
+        dispatch_begin(w, x);
+    enum static_result r = static_serve(w->start->site, &worker_respond, &x->req);
+    if (waits)
+        dispatch_end(w);
+    return r == STATIC_SERVED;
 }
 
 bool answer_request(struct exchange *x, const char *base)
 {
     begin(x, base);
-    if (!is_refused(x) && !is_static(x))
+    if (!is_refused(x) && !serve_static(x))
         call(x);
     return finish(x);
 }
 
 bool answer_static(struct exchange *x, const char *base, bool *ret_whole)
 {
-    if (!x->conn->worker->start->site)
+    if (!x->conn->worker->start->site || files_wait(x))
         return false;
     begin(x, base);
-    if (!is_refused(x) && !is_static(x))
+    if (!is_refused(x) && !serve_static(x))
         return false;
     *ret_whole = finish(x);
     return true;

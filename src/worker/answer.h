@@ -12,5 +12,6 @@ struct exchange;
 bool answer_request(struct exchange *x, const char *base);
 
 /* The same for a static file only, which needs no thread for calls: false if the request is not for
- * one; nothing has happened then. Else *@ret_whole is what answer_request() returns. */
+ * one, or sending it might wait for the client; nothing has happened then. Else *@ret_whole is what
+ * answer_request() returns. */
 bool answer_static(struct exchange *x, const char *base, bool *ret_whole);

@@ -12,6 +12,7 @@ import pytest
 from harness import client, proc
 from harness.client import Connection, ProtocolError, request_bytes
 from harness.data import pattern
+from harness.gateway import FastCgi, Scgi, Uwsgi
 from harness.meeting import Meeting
 
 MAP = "static-map = /static={folder}/pub\n"
@@ -593,6 +594,27 @@ def test_no_descriptor_is_left_open(serve, pub, zipped):
             c.request("/query?all-before-is-done")
             counts.append(len(proc.descriptors(worker)))
     assert counts[-1] <= counts[0]  # the connection of /pid may be in the first count
+
+
+@pytest.mark.parametrize("peer", [Uwsgi, Scgi, FastCgi])
+def test_files_behind_a_web_server(serve, pub, folder, peer):
+    pub("big", pattern(3 * MIB))
+    pub("dir/index.html", b"index")
+    server = serve(f"{peer.option} = {{folder}}/front\nstatic-index = index.html")
+    server.wait_line(r"serves with")
+
+    def ask(target, **kw):
+        with peer(str(folder / "front")) as c:
+            return c.get(target, **kw)
+
+    assert ask("/static/a.txt").body == b"0123456789"
+    assert ask("/static/a.txt", HTTP_RANGE="bytes=2-3").body == b"23"
+    assert ask("/static/a.txt", HTTP_IF_MODIFIED_SINCE=DATE).status == 304
+    assert ask("/static/big").body == pattern(3 * MIB)
+    assert ask("/static/dir").get("Location") == "/static/dir/"
+    answer = ask("/app/static/dir", SCRIPT_NAME="/app", PATH_INFO="/static/dir")
+    assert answer.get("Location") == "/app/static/dir/"
+    assert ask("/static/../pub/a.txt").body == b"hello\n"
 
 
 # Configuration
