@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Behind a web server that speaks uwsgi, FastCGI or SCGI: written here byte by byte, and nginx."""
+import contextlib
 import hashlib
 import json
 import shutil
@@ -9,6 +10,7 @@ import pytest
 
 from harness import client, gateway
 from harness.data import pattern
+from harness.meeting import Meeting
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
 protocols = pytest.mark.parametrize("peer", gateway.ALL, ids=lambda p: p.option)
@@ -158,6 +160,26 @@ def test_slow_web_server(behind, peer):
             if i % 100 == 0:
                 assert ask(server, peer).body == b"hello\n"
         assert c.answer("POST").body == b"12345"
+
+
+@protocols
+def test_requests_wait_for_whoever_is_free(behind, peer, folder):
+    """All workers are busy: what comes meanwhile is passed on whole, with what the peer needs."""
+    server = behind(peer, "processes = 2\n")
+    with Meeting(folder) as meeting, contextlib.ExitStack() as stack:
+        def send(*args):
+            c = stack.enter_context(peer(server.front))
+            c.ask(gateway.variables(*args), args[2] if len(args) > 2 else b"")
+            return c
+
+        waiting = [(send(meeting.target), meeting.arrive()) for _ in range(2)]
+        later = [(send("/echo", "POST", data), data)
+                 for data in (b"", b"123", pattern(20_000), pattern(2_000_000))]
+        for connection, visitor in waiting:
+            visitor.release("good bye")
+            assert connection.answer().body == b"good bye"
+        for connection, data in later:
+            assert connection.answer("POST").body == data
 
 
 @protocols
