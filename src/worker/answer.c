@@ -230,15 +230,6 @@ static int respond_file(struct liege_request *req, int fd, uint64_t offset, uint
     return fits < len ? -EOVERFLOW : 0;
 }
 
-static int put_failure(struct exchange *x)
-{
-    size_t before = buf_len(&x->out);
-    int r = http_head_error(&x->out, x->proto.ops->style, 500, NULL, x->proto.facts.is_head,
-                            worker_date());
-
-    return r < 0 ? r : proto_wrap(&x->proto, &x->out, before, true);
-}
-
 static void respond_fail(struct liege_request *req)
 {
     struct exchange *x = exchange_of(req);
@@ -256,7 +247,7 @@ static void respond_fail(struct liege_request *req)
     a->started = a->sent = true;
     a->status = 500;
     a->framed = (struct http_framed){.framing = HTTP_FRAMING_LENGTH, .keep_alive = false};
-    if (put_failure(x) < 0)
+    if (exchange_put_error(x, 500, NULL) < 0)
         a->failed = true;
     else
         (void)send_or_go(x, NULL, 0, true); /* marks the answer itself */

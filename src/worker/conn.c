@@ -203,16 +203,6 @@ void conn_finish(struct conn *c)
     (void)conn_listen(c);
 }
 
-/* Writes the whole answer that refuses a request. */
-static int put_refusal(struct exchange *x, int status, const struct liege_field *extra)
-{
-    size_t before = buf_len(&x->out);
-    int r = http_head_error(&x->out, x->proto.ops->style, status, extra, x->proto.facts.is_head,
-                            worker_date());
-
-    return r < 0 ? r : proto_wrap(&x->proto, &x->out, before, true);
-}
-
 void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reason)
 {
     struct exchange *x = conn_exchange(c);
@@ -229,7 +219,7 @@ void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reaso
             log_info("%s: closed: %s", conn_peer(c), reason);
     }
     retry.value.len = (size_t)snprintf(text, sizeof(text), "%u", retry_s);
-    int r = answers ? put_refusal(x, status, retry_s > 0 ? &retry : NULL) : 0;
+    int r = answers ? exchange_put_error(x, status, retry_s > 0 ? &retry : NULL) : 0;
     if (r == 0)
         r = exchange_flush(x);
     if (r < 0) {

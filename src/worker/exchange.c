@@ -104,6 +104,15 @@ void exchange_end(struct worker *w, struct exchange *x)
     w->n_spare_exchanges++;
 }
 
+int exchange_put_error(struct exchange *x, int status, const struct liege_field *extra)
+{
+    size_t before = buf_len(&x->out);
+    int r = http_head_error(&x->out, x->proto.ops->style, status, extra, x->proto.facts.is_head,
+                            worker_date());
+
+    return r < 0 ? r : proto_wrap(&x->proto, &x->out, before, true);
+}
+
 /* Sending */
 
 /* Sends a part of the file, then the other connections have their turn. */

@@ -70,6 +70,11 @@ void exchange_end(struct worker *w, struct exchange *x);
 /* Forgets request and answer; what is in @in and @out stays. */
 void exchange_next(struct worker *w, struct exchange *x);
 
+/* Appends to x->out a whole answer of the server's own: http_head_error(), in the style of the
+ * protocol. Returns 0 or a negative errno. */
+int exchange_put_error(struct exchange *x, int status,
+                       const struct liege_field *extra) _must_check_;
+
 /* Sends the bytes that wait and then @iov, as much as the socket takes; copies the rest to x->out.
  * Returns 0 or a negative errno: the client is gone. */
 int exchange_send(struct exchange *x, const struct iovec *iov, size_t n_iov) _must_check_;
