@@ -21,6 +21,7 @@
 struct loop {
     int epoll_fd;
     bool stopped, yielded;
+    bool in_round; /* it has waited, and may have work from that */
     int code;
     _Atomic(unsigned) rounds;
     uint64_t now_us;
@@ -244,14 +245,21 @@ static void take_tasks(struct loop *l)
     }
 }
 
+/* What follows a wait; or what another thread has left of it. */
+static void run_round(struct loop *l)
+{
+    run_events(l);
+    run_timers(l);
+    if (list_empty(&l->round_tasks))
+        take_tasks(l);
+    run_tasks(l);
+}
+
 int loop_run(struct loop *l)
 {
     for (;;) {
-        run_events(l);
-        run_timers(l);
-        if (list_empty(&l->round_tasks))
-            take_tasks(l);
-        run_tasks(l);
+        if (l->in_round)
+            run_round(l);
         if (l->yielded) {
             l->yielded = false;
             return LOOP_YIELDED;
@@ -265,5 +273,6 @@ int loop_run(struct loop *l)
             return n;
         l->n_events = n;
         l->next_event = 0;
+        l->in_round = true;
     }
 }

@@ -77,6 +77,8 @@ static uint64_t paced_deadline(const struct conn *c, uint64_t limit)
     const struct worker_conf *conf = c->worker->conf;
     uint64_t at = now_us(c) + limit;
 
+    assert(c->x);
+
     if (conf->min_rate == 0)
         return at;
     return MIN(at,

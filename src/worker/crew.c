@@ -54,6 +54,14 @@ void crew_leave_interpreters(struct crew_member *self)
     apps_wait_begin(self->crew->apps);
 }
 
+void crew_enter_interpreters(struct crew_member *self)
+{
+    if (self->inside)
+        return;
+    apps_wait_end(self->crew->apps);
+    self->inside = true;
+}
+
 static void before_wait(void)
 {
     struct crew *c = self_->crew;
@@ -138,10 +146,7 @@ void crew_call_begin(struct crew *c)
         tell_others(c);
     /* Another thread may have an interpreter's lock for long: the call has begun, so that the lead
      * can be taken from us while we wait for it. */
-    if (!self->inside) {
-        apps_wait_end(c->apps);
-        self->inside = true;
-    }
+    crew_enter_interpreters(self);
 }
 
 static void wake_leader(struct crew *c)

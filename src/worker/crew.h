@@ -88,5 +88,6 @@ _noreturn_ void crew_lead(struct crew *c);
 void crew_call_begin(struct crew *c);
 bool crew_call_end(struct crew *c);
 
-/* Gives the interpreters' locks away, if this thread has them. */
+/* Gives the interpreters' locks away, if this thread has them; takes them, if it does not. */
 void crew_leave_interpreters(struct crew_member *self);
+void crew_enter_interpreters(struct crew_member *self);

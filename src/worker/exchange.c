@@ -205,12 +205,15 @@ bool exchange_progresses(struct exchange *x)
 
 int exchange_wait_sent(struct exchange *x, size_t max)
 {
+    struct crew_member *self = crew_self();
+
+    assert(self->calling == x);
     (void)exchange_progresses(x); /* from now on */
     while (buf_len(&x->out) > max || x->file.fd >= 0) {
         struct pollfd p = {.fd = x->conn->io.fd, .events = POLLOUT};
-        apps_wait_begin(x->conn->worker->start->apps);
+        crew_leave_interpreters(self);
         int n = poll(&p, 1, (int)(x->conn->worker->conf->socket_timeout_us / US_PER_MS));
-        apps_wait_end(x->conn->worker->start->apps);
+        crew_enter_interpreters(self);
         if (n == 0 && !exchange_progresses(x))
             return -ETIMEDOUT;
         if (n < 0 && errno != EINTR)

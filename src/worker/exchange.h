@@ -93,6 +93,6 @@ bool exchange_all_sent(const struct exchange *x);
  * a good part of what the kernel holds, which may be megabytes. */
 bool exchange_progresses(struct exchange *x);
 
-/* Waits until the client has taken all but @max bytes of what waits. Returns 0, -ETIMEDOUT after
- * socket-timeout without progress, or what send(2) said. */
+/* In a call of the application: waits until the client has taken all but @max bytes of what waits.
+ * Returns 0, -ETIMEDOUT after socket-timeout without progress, or what send(2) said. */
 int exchange_wait_sent(struct exchange *x, size_t max) _must_check_;

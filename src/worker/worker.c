@@ -262,8 +262,7 @@ static void on_end(void *data, int code)
         code = EXIT_FAILURE;
     }
     access_log_flush(&w->log);
-    if (!crew_self()->inside)
-        apps_wait_end(w->start->apps);
+    crew_enter_interpreters(crew_self());
     apps_stop(w->start->apps);
     _exit(code);
 }
