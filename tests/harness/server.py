@@ -164,9 +164,11 @@ class Server:
 
 
 class Registry:
-    """All servers of the test that runs now, so that none is taken for an orphan of another."""
+    """All servers of the test that runs now, so that none is taken for an orphan of another, and
+    those that several tests share."""
 
     servers = []
+    shared = []
 
     @classmethod
     def add(cls, server):
@@ -175,7 +177,20 @@ class Registry:
 
     @classmethod
     def running_pids(cls):
-        return {s.pid for s in cls.servers if s.process.returncode is None}
+        return {s.pid for s in cls.servers + cls.shared if s.process.returncode is None}
+
+    @classmethod
+    def share(cls, server):
+        """Leaves @server alone until end()."""
+        cls.shared.append(server)
+        return server
+
+    @classmethod
+    def end(cls, server):
+        """Ends a shared one. Returns its problems."""
+        problems = server.clean_up()
+        cls.shared.remove(server)
+        return problems
 
     @classmethod
     def clean_up(cls):

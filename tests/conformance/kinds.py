@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""The kinds of sockets that a server can be reached through. A kind knows how to make liege listen,
+how to connect, how an abstract request becomes bytes and how the answer is read; nothing else in the
+suite knows one kind from another. A kind whose option liege does not have is skipped, and runs as
+soon as `liege --help` names it."""
+import functools
+import re
+import ssl
+import subprocess
+
+from harness import address, client
+from harness.programs import LIEGE
+
+from . import fastcgi, scgi, uwsgi
+
+
+@functools.lru_cache
+def options():
+    """The names of liege's options."""
+    text = subprocess.run([LIEGE, "--help"], check=True, capture_output=True, text=True).stdout
+    return {name for line in text.splitlines() if line.startswith("  -")
+            for name in re.findall(r"(?<=--)[\w-]+", line)}
+
+
+class Kind:
+    """A listening socket of one server below @folder."""
+
+    name = option = None
+    http = False  # the rules of HTTP/1.1 syntax hold on the connection
+    many = False  # a connection serves one request after the other
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.address = f"{folder}/{self.name}.sock"
+
+    def settings(self):
+        """The lines of the configuration."""
+        return f"{self.option} = {self.address}\n"
+
+    def connect(self):
+        return client.Connection(self.address)
+
+    def encode(self, request):
+        """-> bytes"""
+        raise NotImplementedError
+
+    def read(self, connection, request):
+        """Reads one answer. -> client.Response; client.ProtocolError if it is none"""
+        raise NotImplementedError
+
+    def request(self, target="/", method="GET", fields=(), body=None):
+        """The whole of it on a connection of its own."""
+        request = Request(target, method, fields, body)
+        with self.connect() as c:
+            c.send(self.encode(request))
+            return self.read(c, request)
+
+
+class Request:
+    """A request that all kinds can say. Texts are ISO 8859-1. @variables: what a web server in
+    front says of it, for the kinds that are spoken by one."""
+
+    def __init__(self, target="/", method="GET", fields=(), body=None, variables=None):
+        self.target = target
+        self.method = method
+        self.fields = list(fields)
+        self.body = body
+        self.variables = variables or {}
+
+
+class Http(Kind):
+    option = "http-socket"
+    http = many = True
+
+    def encode(self, request):
+        return client.request_bytes(request.target, request.method, request.fields, request.body)
+
+    def read(self, connection, request):
+        return connection.response(request.method)
+
+
+class HttpUnix(Http):
+    name = "http-unix"
+
+
+class HttpTcp(Http):
+    name = "http-tcp"
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.address = address.free_address()
+
+
+class TlsConnection(client.Connection):
+    def __init__(self, where):
+        super().__init__(where)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            self.socket = context.wrap_socket(self.socket)
+        except OSError:
+            self.socket.close()
+            raise
+
+
+class Https(HttpTcp):
+    """HTTP/1.1 within TLS, with a certificate made for the occasion."""
+
+    name = "https"
+    option = "https-socket"
+
+    def settings(self):
+        certificate, key = self.folder / "tls.crt", self.folder / "tls.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test",
+                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        return f"{self.option} = {self.address},{certificate},{key}\n"
+
+    def connect(self):
+        return TlsConnection(self.address)
+
+
+class Gateway(Kind):
+    """Spoken by a web server in front: one request a connection, whose parts come as variables."""
+
+    protocol = None  # a module with encode(variables, body) and read(connection, method)
+
+    def encode(self, request):
+        return self.protocol.encode(variables(request), request.body or b"")
+
+    def read(self, connection, request):
+        return self.protocol.read(connection, request.method)
+
+
+class Uwsgi(Gateway):
+    name, option, protocol = "uwsgi", "uwsgi-socket", uwsgi
+
+
+class FastCgi(Gateway):
+    name, option, protocol = "fastcgi", "fastcgi-socket", fastcgi
+
+
+class Scgi(Gateway):
+    name, option, protocol = "scgi", "scgi-socket", scgi
+
+
+def variables(request):
+    """What a web server says of @request (RFC 3875 section 4.1), as nginx does: a dict of bytes."""
+    target, _, query = request.target.partition("?")
+    found = {
+        "REQUEST_METHOD": request.method, "REQUEST_URI": request.target, "SCRIPT_NAME": "",
+        "PATH_INFO": _unescape(target), "QUERY_STRING": query, "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "test", "SERVER_PORT": "80", "REMOTE_ADDR": "192.0.2.1",
+        "REMOTE_PORT": "49152", "GATEWAY_INTERFACE": "CGI/1.1", "HTTP_HOST": "test",
+        "CONTENT_LENGTH": "" if request.body is None else str(len(request.body)),
+        "CONTENT_TYPE": "",
+    }
+    for name, value in request.fields:
+        key = name.upper().replace("-", "_")
+        key = key if key in ("CONTENT_LENGTH", "CONTENT_TYPE") else "HTTP_" + key
+        found[key] = value
+    found.update(request.variables)
+    return {k.encode("latin-1"): v.encode("latin-1") for k, v in found.items()}
+
+
+def _unescape(path):
+    return re.sub("%([0-9A-Fa-f]{2})", lambda m: chr(int(m.group(1), 16)), path)
+
+
+# Https is one of them as soon as liege has its option.
+HTTP_KINDS = [HttpTcp, HttpUnix, Https]
+GATEWAY_KINDS = [Uwsgi, FastCgi, Scgi]
+KINDS = HTTP_KINDS + GATEWAY_KINDS
