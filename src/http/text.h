@@ -26,6 +26,12 @@ static inline bool http_is(char c, unsigned class)
     return (http_classes[(unsigned char)c] & class) != 0;
 }
 
+/* The value of a character of HTTP_CLASS_HEX. */
+static inline unsigned http_hex_value(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
 /* True if all @len bytes are of @class; also for no bytes. */
 bool http_all(const char *text, size_t len, unsigned class);
 

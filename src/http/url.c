@@ -49,11 +49,6 @@ static int split_authority(struct liege_str target, struct http_target *ret, siz
     return 0;
 }
 
-static int hex_value(char c)
-{
-    return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
 static int check_escapes(struct liege_str path, const char **ret_reason)
 {
     const char *end = path.data + path.len, *p = path.data;
@@ -117,7 +112,7 @@ size_t http_path_decode(struct liege_str path, char *out)
     for (size_t i = 0; i < path.len; i++) {
         char c = path.data[i];
         if (c == '%') {
-            c = (char)(hex_value(path.data[i + 1]) * 16 + hex_value(path.data[i + 2]));
+            c = (char)(http_hex_value(path.data[i + 1]) << 4 | http_hex_value(path.data[i + 2]));
             i += 2;
         }
         out[n++] = c;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the body of a request. A body of known length is counted; chunks are llhttp's, up to the
- * last one. What llhttp would accept without end (a size line may be as long as its sender likes:
- * zeros, extensions) is bounded here: what a size line has beyond LINE_BYTES is taken from an
- * allowance for the whole body. The trailer section is read here, line by line, because llhttp
- * takes folded lines and a lone LF in it; its fields are checked and thrown away, none reaches an
- * application. */
+/* Reads the body of a request. A body of known length is counted. Chunks (RFC 9112 section 7.1) are
+ * read by a table of states: sizes and extensions to the letter of the grammar, but for the "bad
+ * white space" that it lets a recipient take. What would be valid without end (a size line may be
+ * as long as its sender likes: zeros, extensions) is bounded: what a size line has beyond
+ * LINE_BYTES is taken from an allowance for the whole body. The fields of the trailer section are
+ * checked and thrown away, none reaches an application. */
 #include <string.h>
 
 #include "http/text.h"
@@ -12,6 +12,67 @@
 
 #define LINE_BYTES 20         /* CRLF of the chunk before, 16 digits, CRLF */
 #define MAX_EXCESS (4 * 1024) /* extensions and zeros of a whole body */
+
+enum chunk_state {
+    CHUNK_REFUSED, /* not a state: the byte must not stand there */
+    CHUNK_SIZE_START,
+    CHUNK_SIZE,
+    CHUNK_NAME_START, /* of an extension */
+    CHUNK_NAME,
+    CHUNK_VALUE_START,
+    CHUNK_VALUE,
+    CHUNK_QUOTED,
+    CHUNK_QUOTED_PAIR,
+    CHUNK_QUOTED_END,
+    CHUNK_SIZE_LF,
+    CHUNK_DATA,
+    CHUNK_DATA_CR,
+    CHUNK_DATA_LF,
+    CHUNK_STATE_COUNT,
+};
+
+/* What a byte is in the lines around the data. */
+enum chunk_byte {
+    BYTE_CONTROL,
+    BYTE_TEXT, /* what can stand in a quoted string only */
+    BYTE_HEX,
+    BYTE_TOKEN, /* in a token, and no hexadecimal digit */
+    BYTE_SEMICOLON,
+    BYTE_EQUALS,
+    BYTE_QUOTE,
+    BYTE_BACKSLASH,
+    BYTE_CR,
+    BYTE_LF,
+    BYTE_COUNT,
+};
+
+/* clang-format off */
+static const uint8_t chunk_next[CHUNK_STATE_COUNT][BYTE_COUNT] = {
+    [CHUNK_SIZE_START]  = { [BYTE_HEX] = CHUNK_SIZE },
+    [CHUNK_SIZE]        = { [BYTE_HEX] = CHUNK_SIZE, [BYTE_SEMICOLON] = CHUNK_NAME_START,
+                            [BYTE_CR] = CHUNK_SIZE_LF },
+    [CHUNK_NAME_START]  = { [BYTE_HEX] = CHUNK_NAME, [BYTE_TOKEN] = CHUNK_NAME },
+    [CHUNK_NAME]        = { [BYTE_HEX] = CHUNK_NAME, [BYTE_TOKEN] = CHUNK_NAME,
+                            [BYTE_EQUALS] = CHUNK_VALUE_START,
+                            [BYTE_SEMICOLON] = CHUNK_NAME_START, [BYTE_CR] = CHUNK_SIZE_LF },
+    [CHUNK_VALUE_START] = { [BYTE_HEX] = CHUNK_VALUE, [BYTE_TOKEN] = CHUNK_VALUE,
+                            [BYTE_QUOTE] = CHUNK_QUOTED },
+    [CHUNK_VALUE]       = { [BYTE_HEX] = CHUNK_VALUE, [BYTE_TOKEN] = CHUNK_VALUE,
+                            [BYTE_SEMICOLON] = CHUNK_NAME_START, [BYTE_CR] = CHUNK_SIZE_LF },
+    [CHUNK_QUOTED]      = { [BYTE_TEXT] = CHUNK_QUOTED, [BYTE_HEX] = CHUNK_QUOTED,
+                            [BYTE_TOKEN] = CHUNK_QUOTED, [BYTE_SEMICOLON] = CHUNK_QUOTED,
+                            [BYTE_EQUALS] = CHUNK_QUOTED, [BYTE_BACKSLASH] = CHUNK_QUOTED_PAIR,
+                            [BYTE_QUOTE] = CHUNK_QUOTED_END },
+    [CHUNK_QUOTED_PAIR] = { [BYTE_TEXT] = CHUNK_QUOTED, [BYTE_HEX] = CHUNK_QUOTED,
+                            [BYTE_TOKEN] = CHUNK_QUOTED, [BYTE_SEMICOLON] = CHUNK_QUOTED,
+                            [BYTE_EQUALS] = CHUNK_QUOTED, [BYTE_BACKSLASH] = CHUNK_QUOTED,
+                            [BYTE_QUOTE] = CHUNK_QUOTED },
+    [CHUNK_QUOTED_END]  = { [BYTE_SEMICOLON] = CHUNK_NAME_START, [BYTE_CR] = CHUNK_SIZE_LF },
+    [CHUNK_SIZE_LF]     = { [BYTE_LF] = CHUNK_DATA },
+    [CHUNK_DATA_CR]     = { [BYTE_CR] = CHUNK_DATA_LF },
+    [CHUNK_DATA_LF]     = { [BYTE_LF] = CHUNK_SIZE_START },
+};
+/* clang-format on */
 
 enum trailer_state {
     TRAILER_START, /* of a line */
@@ -21,63 +82,10 @@ enum trailer_state {
     TRAILER_END_LF,
 };
 
-static struct h1 *h1_of(llhttp_t *parser)
-{
-    return container_of(parser, struct h1, parser);
-}
-
-static uint32_t excess(uint32_t line_bytes)
-{
-    return line_bytes > LINE_BYTES ? line_bytes - LINE_BYTES : 0;
-}
-
-/* Counts the framing that ends at @at; false if there is too much of it. */
-static bool count_framing(struct h1 *h, const char *at)
-{
-    h->line_bytes += (uint32_t)(at - h->framing);
-    h->framing = at;
-    if (h->excess_bytes + excess(h->line_bytes) <= MAX_EXCESS)
-        return true;
-    (void)h1_refuse(h, 400, "more than 4 KiB of chunk extensions");
-    return false;
-}
-
-static int on_chunk_header(llhttp_t *parser)
-{
-    struct h1 *h = h1_of(parser);
-    uint64_t max = h->limits->max_body_bytes;
-
-    if (parser->content_length == 0)
-        return HPE_PAUSED; /* the last one: trailers follow */
-    if (max > 0 && parser->content_length > max - h->facts.body_bytes) {
-        (void)h1_refuse(h, 413, "the request body is over the limit (limit-post)");
-        return -1;
-    }
-    return 0;
-}
-
-static int on_body(llhttp_t *parser, const char *at, size_t len)
-{
-    struct h1 *h = h1_of(parser);
-
-    if (!count_framing(h, at))
-        return -1;
-    h->excess_bytes += excess(h->line_bytes);
-    h->line_bytes = 0;
-    h->framing = at + len;
-    return facts_store(&h->facts, at, len, h->sink) ? 0 : -1;
-}
-
-static const llhttp_settings_t chunk_settings = {
-    .on_chunk_header = on_chunk_header,
-    .on_body = on_body,
-};
-
 enum proto_state h1_start_body(struct h1 *h)
 {
     if (h->facts.length_unknown) {
-        h->parser.settings = (void *)&chunk_settings;
-        llhttp_resume(&h->parser);
+        h->chunk_state = CHUNK_SIZE_START;
         h->phase = H1_PHASE_CHUNKS;
         return PROTO_HEAD_DONE;
     }
@@ -98,23 +106,89 @@ static enum proto_state parse_counted(struct h1 *h, const char *data, size_t len
     return state;
 }
 
+static enum chunk_byte chunk_byte_of(char c)
+{
+    switch (c) {
+    case ';':
+        return BYTE_SEMICOLON;
+    case '=':
+        return BYTE_EQUALS;
+    case '"':
+        return BYTE_QUOTE;
+    case '\\':
+        return BYTE_BACKSLASH;
+    case '\r':
+        return BYTE_CR;
+    case '\n':
+        return BYTE_LF;
+    default:
+        if (http_is(c, HTTP_CLASS_HEX))
+            return BYTE_HEX;
+        if (http_is(c, HTTP_CLASS_TOKEN))
+            return BYTE_TOKEN;
+        return http_is_value(&c, 1) ? BYTE_TEXT : BYTE_CONTROL;
+    }
+}
+
+static enum proto_state refuse_chunk(struct h1 *h)
+{
+    if (h->chunk_state >= CHUNK_DATA)
+        return h1_refuse(h, 400, "no CRLF after the data of a chunk");
+    return h1_refuse(h, 400, "malformed chunk size or extension");
+}
+
+/* The size line is complete: data follows, or the trailer section. */
+static enum proto_state end_size_line(struct h1 *h)
+{
+    uint64_t max = h->limits->max_body_bytes;
+
+    if (h->chunk_left == 0)
+        h->phase = H1_PHASE_TRAILERS;
+    else if (max > 0 && h->chunk_left > max - h->facts.body_bytes)
+        return h1_refuse(h, 413, "the request body is over the limit (limit-post)");
+    return PROTO_MORE;
+}
+
+/* One byte of what is around the data. */
+static enum proto_state chunk_byte(struct h1 *h, char c)
+{
+    enum chunk_byte byte = chunk_byte_of(c);
+    uint8_t next = chunk_next[h->chunk_state][byte];
+
+    if (next == CHUNK_REFUSED)
+        return refuse_chunk(h);
+    if (++h->line_bytes > LINE_BYTES && ++h->excess_bytes > MAX_EXCESS)
+        return h1_refuse(h, 400, "more than 4 KiB of chunk extensions");
+    h->chunk_state = next;
+    if (next == CHUNK_SIZE) {
+        if (h->chunk_left > UINT64_MAX >> 4)
+            return h1_refuse(h, 400, "a chunk size of more than 64 bits");
+        h->chunk_left = h->chunk_left << 4 | http_hex_value(c);
+    }
+    return next == CHUNK_DATA ? end_size_line(h) : PROTO_MORE;
+}
+
 static enum proto_state parse_chunks(struct h1 *h, const char *data, size_t len, size_t *ret_used)
 {
-    h->framing = data;
-    llhttp_errno_t error = llhttp_execute(&h->parser, data, len);
+    size_t at = 0;
 
-    *ret_used = len;
-    if (error == HPE_PAUSED)
-        *ret_used = (size_t)(llhttp_get_error_pos(&h->parser) - data);
-    else if (h->facts.status > 0)
-        return PROTO_REFUSED; /* by a callback */
-    else if (error != HPE_OK)
-        return h1_refuse(h, 400, llhttp_get_error_reason(&h->parser));
-
-    if (!count_framing(h, data + *ret_used))
-        return PROTO_REFUSED;
-    if (error == HPE_PAUSED)
-        h->phase = H1_PHASE_TRAILERS;
+    while (at < len && h->phase == H1_PHASE_CHUNKS) {
+        if (h->chunk_state != CHUNK_DATA) {
+            if (chunk_byte(h, data[at++]) == PROTO_REFUSED)
+                return PROTO_REFUSED;
+            continue;
+        }
+        size_t n = (size_t)MIN((uint64_t)(len - at), h->chunk_left);
+        if (!facts_store(&h->facts, data + at, n, h->sink))
+            return PROTO_REFUSED;
+        at += n;
+        h->chunk_left -= n;
+        if (h->chunk_left == 0) {
+            h->chunk_state = CHUNK_DATA_CR;
+            h->line_bytes = 0;
+        }
+    }
+    *ret_used = at;
     return PROTO_MORE;
 }
 
@@ -196,7 +270,7 @@ enum proto_state h1_parse_body(struct h1 *h, const char *data, size_t len, struc
     h->sink = sink;
     if (h->phase == H1_PHASE_COUNTED)
         state = parse_counted(h, data, len, &used);
-    else if (h->phase == H1_PHASE_CHUNKS && len > 0)
+    else if (h->phase == H1_PHASE_CHUNKS)
         state = parse_chunks(h, data, len, &used);
     if (h->phase == H1_PHASE_TRAILERS) {
         state = parse_trailers(h, data + used, len - used, &n);

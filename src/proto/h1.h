@@ -38,7 +38,6 @@ struct h1 {
     const struct proto_limits *limits;
     struct arena *arena;
     const char *base;       /* during a call: the first byte of the request */
-    const char *framing;    /* during a call: the first byte after the last data */
     struct http_body *sink; /* during a call */
     struct h1_field *more;  /* all fields, when there are more than @fields has room for */
     uint32_t fed;           /* bytes that were skipped, or that llhttp has seen */
@@ -49,10 +48,12 @@ struct h1 {
     uint32_t path, path_len; /* nothing for a target that has none: "http://host" */
     uint32_t query, query_len;
     uint32_t host, host_len; /* of a target in absolute form whose request has no Host field */
+    uint64_t chunk_left;     /* of the size that is read, or of the data */
     uint32_t line_bytes;     /* of chunk framing since the last data */
     uint32_t excess_bytes;   /* of chunk framing, beyond what a chunk needs */
     uint32_t trailer_bytes;
     uint8_t phase;         /* enum h1_phase */
+    uint8_t chunk_state;   /* enum chunk_state */
     uint8_t trailer_state; /* enum trailer_state */
     uint8_t name_len;      /* of a trailer, as far as it is in @name */
     bool escaped;          /* the path has a '%' */
