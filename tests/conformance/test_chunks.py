@@ -63,7 +63,7 @@ EXTENSIONS = [
     ("that looks like a size", extended(b";5=5"), HELLO),
     *each("malformed", [chunks(b"5" + e + b"\r\nhello\r\n" + LAST) for e in (
         b";", b";;a", b";a;", b";=b", b";a=", b";a=;b", b";a==b", b";a=b=c", b';a="b', b';a="b"c',
-        b';a=b"c"', b';a="b""c"', b';"a"', b";a b", b";a=b c", b",a", b":a", b"a;b=c", b";a,b",
+        b';a=b"c"', b';a="b""c"', b';"a"', b";a b", b";a=b c", b",a", b":a", b"x;a=b", b";a,b",
         b";a=b,c", b";a\0", b";a=\0", b';a="\0"', b";a\x7f", b';a="\x7f"', b";a=\x80", b";\xe4",
         b";(", b";a=[", b";\x0ba", b";a\x0c")], 400),
     *each("with a line end within", [chunks(b"5" + e + b"\r\nhello\r\n" + LAST) for e in (
