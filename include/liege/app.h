@@ -93,7 +93,7 @@ struct liege_request {
                                                   in front says, if it speaks for the client */
 
     /* No name stands twice (values are joined as RFC 9110 section 5.3 says), no name has an
-     * underscore; Transfer-Encoding and Content-Length are not among them. */
+     * underscore; Transfer-Encoding, Content-Length and Proxy are not among them. */
     const struct liege_field *fields;
     size_t n_fields;
 

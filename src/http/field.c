@@ -227,6 +227,12 @@ static bool has_underscore(const struct liege_field *f)
     return f->id == LIEGE_FIELD_OTHER && memchr(f->name.data, '_', f->name.len);
 }
 
+/* Many programs take the variable HTTP_PROXY for a setting (CVE-2016-5385). */
+static bool is_proxy(const struct liege_field *f)
+{
+    return f->id == LIEGE_FIELD_OTHER && http_equal(f->name, "proxy");
+}
+
 size_t http_fields_merge(struct liege_field *fields, size_t n, struct arena *arena,
                          size_t *ret_n_dropped)
 {
@@ -237,7 +243,7 @@ size_t http_fields_merge(struct liege_field *fields, size_t n, struct arena *are
         struct liege_field *f = &fields[i];
 
         if (f->name.len == 0 || f->id == LIEGE_FIELD_CONTENT_LENGTH ||
-            f->id == LIEGE_FIELD_TRANSFER_ENCODING)
+            f->id == LIEGE_FIELD_TRANSFER_ENCODING || is_proxy(f))
             continue;
         if (has_underscore(f)) {
             n_dropped++;

@@ -39,9 +39,10 @@ bool http_list_next(struct liege_str *rest, struct liege_str *ret_item);
 bool http_list_has(struct liege_str value, const char *word);
 
 /* Makes of the fields as they came those that an application may see, in place: without
- * Content-Length and Transfer-Encoding (the request says the length), without names that have an
- * underscore (they would become the key of another name), and with the values of equal names joined
- * in @arena: by "; " for Cookie, else by ", " (RFC 9110 section 5.3, RFC 9113 section 8.2.3). Ids
- * must be set. Returns how many are left; *@ret_n_dropped (may be NULL) counts the underscores. */
+ * Content-Length and Transfer-Encoding (the request says the length), without Proxy (its key would
+ * be HTTP_PROXY), without names that have an underscore (they would become the key of another
+ * name), and with the values of equal names joined in @arena: by "; " for Cookie, else by ", " (RFC
+ * 9110 section 5.3, RFC 9113 section 8.2.3). Ids must be set. Returns how many are left;
+ * *@ret_n_dropped (may be NULL) counts the underscores. */
 size_t http_fields_merge(struct liege_field *fields, size_t n, struct arena *arena,
                          size_t *ret_n_dropped);

@@ -155,6 +155,7 @@ static void test_merge(void **state)
         field("accept", ""),
         field("X-Forwarded-For", "2"),
         field("ax", "1"),
+        field("pRoXy", "http://evil"),
         field("cookie", "b"),
         field("AX", "2"),
         field("Transfer-Encoding", "chunked"),
