@@ -77,7 +77,10 @@ def checked(site):
 
 
 def one_of(kind_classes):
-    @pytest.fixture(scope="module", params=kind_classes, ids=lambda k: k.name)
+    """A fixture of those that liege has; test_kinds.py says which it has not."""
+    there = [k for k in kind_classes if k.option in kinds.options()]
+
+    @pytest.fixture(scope="module", params=there or kind_classes[:1], ids=lambda k: k.name)
     def kind(request):
         return available(request.param)
     return kind

@@ -17,6 +17,8 @@ from . import fastcgi, scgi, uwsgi
 @functools.lru_cache
 def options():
     """The names of liege's options."""
+    if not LIEGE.exists():
+        return set()
     text = subprocess.run([LIEGE, "--help"], check=True, capture_output=True, text=True).stdout
     return {name for line in text.splitlines() if line.startswith("  -")
             for name in re.findall(r"(?<=--)[\w-]+", line)}
@@ -48,12 +50,17 @@ class Kind:
         """Reads one answer. -> client.Response; client.ProtocolError if it is none"""
         raise NotImplementedError
 
-    def request(self, target="/", method="GET", fields=(), body=None):
-        """The whole of it on a connection of its own."""
-        request = Request(target, method, fields, body)
+    def request(self, *args, **kw):
+        """Request(*args, **kw) on a connection of its own. -> client.Response"""
+        request = Request(*args, **kw)
         with self.connect() as c:
             c.send(self.encode(request))
             return self.read(c, request)
+
+    def refusal(self, connection):
+        """Reads how a request is refused: by an answer, or, where a kind has no better way, by the
+        end of the connection. -> status, or None"""
+        raise NotImplementedError
 
 
 class Request:
@@ -77,6 +84,11 @@ class Http(Kind):
 
     def read(self, connection, request):
         return connection.response(request.method)
+
+    def refusal(self, connection):
+        answer = connection.response()
+        assert answer.close and connection.at_end(), answer
+        return answer.status
 
 
 class HttpUnix(Http):
@@ -131,6 +143,13 @@ class Gateway(Kind):
 
     def read(self, connection, request):
         return self.protocol.read(connection, request.method)
+
+    def refusal(self, connection):
+        try:
+            connection.buffer += connection.socket.recv(65536)
+            return self.read(connection, Request()).status if connection.buffer else None
+        except ConnectionResetError:
+            return None
 
 
 class Uwsgi(Gateway):
