@@ -107,17 +107,17 @@ def gateway(gateway_kind, shared):
 
 
 @pytest.fixture(scope="module")
-def uwsgi(shared):
+def uwsgi_site(shared):
     yield from checked(shared(available(kinds.Uwsgi)))
 
 
 @pytest.fixture(scope="module")
-def fastcgi(shared):
+def fastcgi_site(shared):
     yield from checked(shared(available(kinds.FastCgi)))
 
 
 @pytest.fixture(scope="module")
-def scgi(shared):
+def scgi_site(shared):
     yield from checked(shared(available(kinds.Scgi)))
 
 

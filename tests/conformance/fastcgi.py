@@ -80,3 +80,9 @@ def read(connection, method, request=1):
     if status != REQUEST_COMPLETE:
         raise client.ProtocolError(f"protocol status {status}")
     return cgi.response(None, method, out)
+
+
+def status(data):
+    """Of a whole answer; None: it is the protocol's refusal."""
+    out, _, _, protocol = read_streams(cgi.Memory(data))
+    return cgi.response(None, "GET", out).status if protocol == REQUEST_COMPLETE else None

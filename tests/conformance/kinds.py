@@ -146,10 +146,11 @@ class Gateway(Kind):
 
     def refusal(self, connection):
         try:
-            connection.buffer += connection.socket.recv(65536)
-            return self.read(connection, Request()).status if connection.buffer else None
+            connection.to_end()
         except ConnectionResetError:
-            return None
+            pass  # what came before is there
+        data, connection.buffer = connection.buffer, b""
+        return self.protocol.status(data) if data else None
 
 
 class Uwsgi(Gateway):

@@ -26,3 +26,8 @@ def encode(variables, body):
 
 def read(connection, method):
     return cgi.response(connection, method)
+
+
+def status(data):
+    """Of a whole answer."""
+    return cgi.response(None, "GET", data).status
