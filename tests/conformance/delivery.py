@@ -70,7 +70,9 @@ def deliver(connection, pieces):
     for n, piece in enumerate(pieces, 1):
         try:
             connection.send(piece)
-        except (BrokenPipeError, ConnectionResetError):
+        except TimeoutError:
+            raise
+        except OSError:
             return False
         if n < len(pieces):
             wait_taken(connection)

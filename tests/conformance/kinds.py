@@ -5,13 +5,12 @@ suite knows one kind from another. A kind whose option liege does not have is sk
 soon as `liege --help` names it."""
 import functools
 import re
-import ssl
 import subprocess
 
 from harness import address, client
 from harness.programs import LIEGE
 
-from . import fastcgi, scgi, uwsgi
+from . import fastcgi, scgi, tls, uwsgi
 
 
 @functools.lru_cache
@@ -103,19 +102,6 @@ class HttpTcp(Http):
         self.address = address.free_address()
 
 
-class TlsConnection(client.Connection):
-    def __init__(self, where):
-        super().__init__(where)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.set_alpn_protocols(["http/1.1"])
-        try:
-            self.socket = context.wrap_socket(self.socket)
-        except OSError:
-            self.socket.close()
-            raise
-
-
 class Https(HttpTcp):
     """HTTP/1.1 within TLS, with a certificate made for the occasion."""
 
@@ -123,14 +109,11 @@ class Https(HttpTcp):
     option = "https-socket"
 
     def settings(self):
-        certificate, key = self.folder / "tls.crt", self.folder / "tls.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test",
-                        "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        certificate, key = tls.make_certificate(self.folder)
         return f"{self.option} = {self.address},{certificate},{key}\n"
 
     def connect(self):
-        return TlsConnection(self.address)
+        return tls.Connection(self.address)
 
 
 class Gateway(Kind):

@@ -9,8 +9,8 @@ is an item, or a list of items in the order of the answers:
 
 Behind the bytes of each rule comes a well-formed request. Where the outcome does not end the
 connection that one is served too, which shows that the server found the end of what came before;
-where it does, nobody ever sees it. Each rule is played in every way in which bytes can arrive, and
-comes out the same."""
+where it does, nobody ever sees it. Each rule is played in every way in which bytes can arrive, alone
+and behind another request, and comes out the same."""
 import pytest
 
 from harness.programs import PATIENCE
@@ -18,6 +18,7 @@ from harness.programs import PATIENCE
 from . import delivery
 
 FOLLOWER = b"GET /follower HTTP/1.1\r\nHost: test\r\n\r\n"
+FIRST = b"GET /first HTTP/1.1\r\nHost: test\r\n\r\n"
 CLOSED = "closed"
 
 
@@ -53,23 +54,29 @@ def rows(*tables):
 
 
 def play(site, data, outcome):
-    """Sends @data and the follower in all ways and checks what comes of it."""
+    """Sends @data and the follower in all ways, and behind a good request, and checks what comes of
+    it."""
     items = list(outcome) if isinstance(outcome, list) else [outcome]
-    open_ended = isinstance(items[-1], str) and items[-1] != CLOSED
-    if open_ended:
+    if isinstance(items[-1], str) and items[-1] != CLOSED:
         items.append("GET /follower")
-    n = 0
+    expected = []
     for way, pieces in delivery.ways(data + FOLLOWER):
-        n += 1
-        with site.kind.connect() as c:
-            delivery.deliver(c, pieces)
-            try:
-                _read(c, items)
-            except Exception as e:
-                site.seen()  # what is left of this one shall not fail the next one
-                raise AssertionError(f"{data!r}, {way}: {type(e).__name__}: {e}") from e
-    expected = [_seen(item) for item in items if isinstance(item, str) and item != CLOSED]
-    assert site.seen() == expected * n, data
+        expected += _play_once(site, pieces, items, f"{data!r}, {way}")
+    expected += _play_once(site, [FIRST + data + FOLLOWER], ["GET /first", *items],
+                           f"{data!r}, behind another one")
+    assert site.seen() == expected, data
+
+
+def _play_once(site, pieces, items, what):
+    """-> what the application must have been given"""
+    with site.kind.connect() as c:
+        delivery.deliver(c, pieces)
+        try:
+            _read(c, items)
+        except Exception as e:
+            site.seen()  # what is left of this one shall not fail the next one
+            raise AssertionError(f"{what}: {type(e).__name__}: {e}") from e
+    return [_seen(item) for item in items if isinstance(item, str) and item != CLOSED]
 
 
 def refused(site, requests, statuses=400):

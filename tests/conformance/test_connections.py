@@ -44,7 +44,7 @@ KEPT = [
 
 PIPELINES = [
     ("two", head(start=A) * 2, ["GET /a"] * 2),
-    ("forty", head(start=A) * 40, ["GET /a"] * 40),
+    ("twenty", head(start=A) * 20, ["GET /a"] * 20),
     ("with empty lines between", head(start=A) + b"\r\n" + head(start=A), ["GET /a"] * 2),
     ("with bodies of both kinds",
      head(b"Content-Length: 1", start=b"POST /a HTTP/1.1") + b"1"

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The suite itself: which kinds of sockets this liege has, the bytes that the clients of the suite
 write, and whether what they send in pieces arrives in pieces."""
+import pathlib
+import re
 import select
 import socket
+import ssl
+import threading
 
 import pytest
 
 from harness import client
 
-from . import cgi, delivery, fastcgi, kinds, scgi, uwsgi
+from . import cgi, delivery, fastcgi, kinds, scgi, tls, uwsgi
 from .conftest import available
 
 
@@ -89,3 +93,37 @@ def test_the_ways_are_the_same_bytes():
     assert all(len(p) == 1 for p in found["byte by byte"])
     assert [data[:16], data[16:]] in found.values()  # between CR and LF
     assert b"POST" in found["cut at all places"] and b"HTTP" in found["cut at all places"]
+
+
+def test_a_tls_client_can_end_its_half(folder):
+    """It says that no more comes, and still takes what does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*tls.make_certificate(folder))
+    heard = []
+
+    def serve(listener):
+        raw, _ = listener.accept()
+        with context.wrap_socket(raw, server_side=True) as s:
+            heard.append(b"".join(iter(lambda: s.recv(100), b"")))
+            s.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        with tls.Connection("127.0.0.1:%d" % listener.getsockname()[1]) as c:
+            delivery.deliver(c, [b"he", b"llo"])
+            c.end_sending()
+            assert c.response().status == 204
+            assert c.at_end()
+        server.join()
+    assert heard == [b"hello"]
+
+
+def test_the_tests_that_the_list_names_are_there():
+    """README.md promises a test for each failure."""
+    here = pathlib.Path(__file__).parent
+    named = re.findall(r"`(?:([\w./]+)::)?(test_\w+)`", (here / "README.md").read_text())
+    assert len(named) > 50
+    for file, test in named:
+        text = (here / (file or "test_regressions.py")).read_text()
+        assert f"def {test}(" in text, (file, test)

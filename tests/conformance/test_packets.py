@@ -91,8 +91,6 @@ FASTCGI = [
     *[(f"role {n}", begin(role=n) + stream(PARAMS, BLOCK) + BODY) for n in (0, 2, 3, 4, 65535)],
     ("a begin of 7 bytes", record(BEGIN_REQUEST, b"\0\1\0\0\0\0\0") + stream(PARAMS, BLOCK) + BODY),
     ("a begin of nothing", record(BEGIN_REQUEST) + stream(PARAMS, BLOCK) + BODY),
-    ("a begin of request 0", begin(request=0) + stream(PARAMS, BLOCK, 0) + stream(STDIN, b"hello", 0)),
-    ("no begin", stream(PARAMS, BLOCK) + BODY),
     ("variables of another request", begin() + stream(PARAMS, BLOCK, 2) + BODY),
     ("a body before the variables", begin() + BODY + stream(PARAMS, BLOCK)),
     ("no variables", begin() + stream(PARAMS, b"") + BODY),
@@ -108,6 +106,14 @@ FASTCGI = [
     ("padding that is cut", begin() + record(PARAMS, BLOCK)[:6] + b"\xff\0" + BLOCK),
     ("an abort", begin() + stream(PARAMS, BLOCK) + record(ABORT_REQUEST)),
     ("an HTTP request", b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"),
+]
+
+# Records of a request that has not begun are ignored (section 3.3).
+FASTCGI_IGNORED = [
+    ("no begin", stream(PARAMS, BLOCK) + BODY),
+    ("a begin of request 0", begin(request=0) + stream(PARAMS, BLOCK, 0) + stream(STDIN, b"hello", 0)),
+    ("a body alone", BODY), ("an abort alone", record(ABORT_REQUEST)),
+    ("a body of another one", stream(STDIN, b"hello", 7)),
 ]
 
 
@@ -158,6 +164,16 @@ def test_scgi(scgi_site, data):
 @table(FASTCGI)
 def test_fastcgi(fastcgi_site, data):
     refuse(fastcgi_site, data)
+
+
+@table(FASTCGI_IGNORED)
+def test_fastcgi_records_of_no_request(fastcgi_site, data):
+    """They are not served; a good request behind them may be."""
+    with fastcgi_site.kind.connect() as c:
+        delivery.deliver(c, [data, fastcgi_site.kind.encode(Request("/follower"))])
+        c.end_sending()
+        fastcgi_site.kind.refusal(c)
+    assert fastcgi_site.seen() in ([], [["GET", "/follower", ""]])
 
 
 def test_fastcgi_in_any_records(fastcgi_site):

@@ -22,7 +22,7 @@ RULES = [
     ("", r".*(?<!\.md)", re.compile(r"[ \t]+$"), "blanks at the end of the line"),
     ("", r".*\.[ch]", re.compile(r"\t"), "tab"),
     ("", r".*\.[ch]", re.compile(r"^\s*//|;\s+//"), "line comment"),
-    ("tests/behaviour tests/harness", r".*\.py", re.compile(r"\btime\.sleep\("),
+    ("tests/behaviour tests/conformance tests/harness", r".*\.py", re.compile(r"\btime\.sleep\("),
      "sleep: wait for the event"),
 ]
 LICENSED = re.compile(r".*\.([ch]|py|pl|sh)|Makefile")
