@@ -4,7 +4,6 @@ here. README.md has the list, with those that are tested elsewhere and those tha
 import errno
 import json
 import os
-import select
 import socket
 import struct
 
@@ -19,7 +18,7 @@ from harness.server import Registry, Server
 
 from . import delivery, kinds
 from .kinds import Request
-from .rules import CLOSED, FOLLOWER, chunks, cl, head, play, refused, te
+from .rules import FOLLOWER, chunks, cl, head, play, refused, te
 
 A = b"POST /a HTTP/1.1"
 CHUNKED = b"Transfer-Encoding: chunked"
