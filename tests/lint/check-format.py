@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ["include", "src", "plugins", "tests", "tools"]
+FOLDERS = ["include", "src", "plugins", "tests", "tools", "bench"]
 
 
 def main():

@@ -17,7 +17,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
-FOLDERS = ("src", "plugins", "tools")
+FOLDERS = ("src", "plugins", "tools", "bench")
 
 
 def reachable(path, seen):
@@ -26,7 +26,7 @@ def reachable(path, seen):
         return seen
     seen.add(path)
     for name in INCLUDE.findall(path.read_text()):
-        for folder in (path.parent, ROOT / "src", ROOT / "include", ROOT / "plugins"):
+        for folder in (path.parent, ROOT / "src", ROOT / "include", ROOT / "plugins", ROOT / "bench"):
             if (folder / name).is_file():
                 reachable((folder / name).resolve(), seen)
                 break
