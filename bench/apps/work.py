@@ -6,7 +6,8 @@ X-Ended are microseconds of CLOCK_MONOTONIC, X-Pid is the process.
   /sleep/MS    sleeps MS milliseconds      /busy/MS   computes as long
   /bytes/N     N bytes from memory         /stream/N  the same in pieces of 64 KiB
   /file/N      the same from a file, by wsgi.file_wrapper
-  /upload      reads the body, which must be bytes i with the value i % 251, and answers its length
+  /swallow     reads the body and answers its length
+  /upload      the same of a body that must be bytes i with the value i % 251
 
 If BENCH_TRACE names a file, each request appends "B ID PID US" when it begins and "E ID PID US" when
 it ends, ID being the field X-Id: what is written there survives the process."""
@@ -61,6 +62,13 @@ def busy(environ, ms):
     return "200 OK", b"hello world\n"
 
 
+def swallow(environ, _):
+    length = 0
+    while piece := environ["wsgi.input"].read(PIECE):
+        length += len(piece)
+    return "200 OK", str(length).encode()
+
+
 def upload(environ, _):
     at = 0
     good = True
@@ -84,6 +92,7 @@ ACTIONS = {
     "bytes": lambda environ, size: ("200 OK", cached_pattern(size)),
     "stream": lambda environ, size: ("200 OK", stream(size)),
     "file": file,
+    "swallow": swallow,
     "upload": upload,
 }
 

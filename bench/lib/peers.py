@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -159,6 +160,16 @@ def running(*args, **kw):
         yield server.wait_ready()
     finally:
         server.stop()
+
+
+def raise_files(most=1 << 20):
+    """As many descriptors as are allowed: for this process and what it starts. -> how many"""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit in (most, min(hard, most)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, max(limit, hard)))
+            return limit
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def server_cpu():
