@@ -162,6 +162,11 @@ def running(*args, **kw):
         server.stop()
 
 
+def folder():
+    """A private folder for the time of a "with"."""
+    return tempfile.TemporaryDirectory(prefix="liege-bench-")
+
+
 def raise_files(most=1 << 20):
     """As many descriptors as are allowed: for this process and what it starts. -> how many"""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
