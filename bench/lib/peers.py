@@ -121,7 +121,8 @@ class Server:
                 if client.get(self.at).status == 200:
                     return self
             time.sleep(0.05)
-        raise BenchError(f"{self.name} does not answer: {self.tail()}")
+        last = self.tail(1).rpartition("error: ")[2] or "it says nothing"
+        raise BenchError(f"{self.name} does not start: {last}")
 
     def tail(self, lines=3):
         self.log.seek(0)
@@ -145,6 +146,10 @@ class Server:
             p.wait()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def label(self):
+        return self.name + (" (closes each)" if self.closes else "")
 
     def clients(self, n):
         """The load generator's arguments for @n clients: each with a connection that it keeps, or

@@ -66,9 +66,9 @@ def table(title, columns, rows):
     print(f"\n{title}\n", line(cells[0]), rule, *map(line, cells[1:]), sep="\n", flush=True)
 
 
-def figure(what, value, beside=""):
-    """A figure for the summary: what it is, liege's, and what stands beside it."""
-    _figures.append((what, value, beside))
+def figure(what, found):
+    """A figure for the summary: what it is, and {server: what was found}, liege first."""
+    _figures.append((what, found))
 
 
 def run(main, options):
