@@ -100,8 +100,8 @@ def _be_slow(at, n, connected, n_ended):
     for i in itertools.count():
         for c in clients[i % SLICES::SLICES]:
             n_ended.value += c.tick()
-        if i == 3 * SLICES:
-            connected.set()  # each has connected, sent its first, and gone on
+        if i == 5 * SLICES:
+            connected.set()  # each has connected, sent, and gone on for a while
         time.sleep(max(0, began + (i + 1) / SLICES - time.monotonic()))
 
 

@@ -162,6 +162,7 @@ static int arrive(struct load *l, uint64_t now)
         if (e < 0)
             return e;
         list_append(&l->waiting, &r->link);
+        l->report.latest_us = MAX(l->report.latest_us, now - l->next_us);
         l->more = arrivals_next(&l->arrivals, &at);
         l->next_us = l->report.began_us + at;
     }

@@ -100,9 +100,10 @@ void report_print(struct report *rep, FILE *to)
     (void)fprintf(to,
                   "{\"began_us\": %" PRIu64 ", \"ended_us\": %" PRIu64 ", \"requests\": %" PRIu64
                   ", \"body_bytes\": %" PRIu64 ", \"announced_ends\": %" PRIu64
-                  ", \"longest_gap_us\": %" PRIu64 ",\n \"statuses\": {",
+                  ", \"longest_gap_us\": %" PRIu64 ", \"latest_us\": %" PRIu64
+                  ",\n \"statuses\": {",
                   rep->began_us, rep->ended_us, rep->n_requests, rep->n_body_bytes,
-                  rep->n_announced_ends, rep->longest_gap_us);
+                  rep->n_announced_ends, rep->longest_gap_us, rep->latest_us);
     for (size_t i = 0; i < COUNT_OF(rep->n_status); i++) {
         if (rep->n_status[i] == 0)
             continue;

@@ -19,6 +19,7 @@ struct report {
     uint64_t n_announced_ends; /* "Connection: close" on a connection that was to be kept */
     uint64_t n_body_bytes;     /* of answers */
     uint64_t last_answer_us, longest_gap_us;
+    uint64_t latest_us;     /* how late this program was itself with an arrival, at most */
     uint32_t *latencies_us; /* of what was answered, from the scheduled time */
     size_t n_latencies, latencies_size;
 };
