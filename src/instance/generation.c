@@ -41,42 +41,72 @@ static void set_state(struct generation *g, enum generation_state state)
     g->owner->on_change(g);
 }
 
+/* A pointer @s to each slot of @g in turn, which the loop may take out of the list. */
+#define FOR_EACH_SLOT(s, g)                                                                        \
+    LIST_FOREACH (s##_item, &(g)->slots)                                                           \
+        for (struct slot *s = container_of(s##_item, struct slot, link), *s##_once = s; s##_once;  \
+             s##_once = NULL)
+
+static int add_slot(struct generation *g, int id, struct slot **ret)
+{
+    struct slot *s = malloc(sizeof(*s));
+
+    if (!s)
+        return -ENOMEM;
+    slot_init(s, g, id);
+    list_append(&g->slots, &s->link);
+    *ret = s;
+    return 0;
+}
+
+static void remove_slot(struct slot *s)
+{
+    list_remove(&s->link);
+    slot_done(s);
+    free(s);
+}
+
+static void on_sweep(struct loop_task *t)
+{
+    struct generation *g = container_of(t, struct generation, sweep);
+
+    FOR_EACH_SLOT(s, g)
+    if (s->leaves && s->state == SLOT_EMPTY)
+        remove_slot(s);
+}
+
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
                    const struct queue *queue, uint32_t number, const struct generation_owner *owner,
                    void *owner_data, struct generation **ret)
 {
     struct generation *g = calloc(1, sizeof(*g));
-    size_t n_slots = registry->instance.processes;
-    struct slot *slots = calloc(n_slots, sizeof(*slots));
+    struct slot *s = NULL;
 
-    if (!g || !slots) {
-        free(g);
-        free(slots);
+    if (!g)
         return -ENOMEM;
-    }
     *g = (struct generation){
         .number = number,
         .loop = loop,
         .owner = owner,
         .owner_data = owner_data,
-        .registry = registry,
-        .listeners = *listeners,
-        .queue = queue,
         .name = registry->conf.name,
         .master = getpid(),
-        .slots = slots,
-        .n_slots = n_slots,
+        .queue = queue,
+        .n_slots = registry->instance.processes,
     };
-    int r = scoreboard_open(&g->board, n_slots);
+    list_init(&g->link);
+    list_init(&g->slots);
+    loop_task_init(&g->sweep, on_sweep);
+    zygote_init(&g->zygote, g);
+    int r = scoreboard_open(&g->board, g->n_slots);
+    for (size_t i = 0; i < g->n_slots && r == 0; i++)
+        r = add_slot(g, (int)i + 1, &s);
     if (r < 0) {
-        free(slots);
-        free(g);
+        generation_free(g);
         return r;
     }
-    list_init(&g->link);
-    zygote_init(&g->zygote, g);
-    for (size_t i = 0; i < n_slots; i++)
-        slot_init(&slots[i], g, (int)i + 1);
+    g->registry = registry;
+    g->listeners = *listeners;
     *ret = g;
     return 0;
 }
@@ -86,12 +116,12 @@ struct generation *generation_free(struct generation *g)
     if (!g)
         return NULL;
     zygote_done(&g->zygote);
-    for (size_t i = 0; i < g->n_slots; i++)
-        slot_done(&g->slots[i]);
+    FOR_EACH_SLOT(s, g)
+    remove_slot(s);
+    loop_task_cancel(&g->sweep);
     listeners_release(&g->listeners);
     registry_free(g->registry);
     scoreboard_close(&g->board);
-    free(g->slots);
     free(g);
     return NULL;
 }
@@ -123,8 +153,9 @@ static void fail(struct generation *g)
 
 static void start_workers(struct generation *g)
 {
-    for (size_t i = 0; i < g->n_slots && g->state != GENERATION_FAILED; i++)
-        slot_handle(&g->slots[i], SLOT_START, "");
+    FOR_EACH_SLOT(s, g)
+    if (g->state != GENERATION_FAILED)
+        slot_handle(s, SLOT_START, "");
 }
 
 void generation_start(struct generation *g)
@@ -168,9 +199,9 @@ static bool all_empty(const struct generation *g)
 {
     if (g->zygote.child.proc.pid != 0)
         return false;
-    for (size_t i = 0; i < g->n_slots; i++)
-        if (g->slots[i].state != SLOT_EMPTY)
-            return false;
+    FOR_EACH_SLOT(s, g)
+    if (s->state != SLOT_EMPTY)
+        return false;
     return true;
 }
 
@@ -184,9 +215,10 @@ void generation_drain(struct generation *g, enum family_drain how)
 {
     g->state = GENERATION_DRAINING;
     zygote_stop(&g->zygote);
-    for (size_t i = 0; i < g->n_slots; i++) {
-        g->slots[i].drain = how;
-        slot_handle(&g->slots[i], SLOT_DRAIN, "told to finish");
+    FOR_EACH_SLOT(s, g)
+    {
+        s->drain = how;
+        slot_handle(s, SLOT_DRAIN, "told to finish");
     }
     listeners_release(&g->listeners);
     end_if_empty(g);
@@ -196,8 +228,8 @@ void generation_stop(struct generation *g)
 {
     g->state = GENERATION_DRAINING;
     zygote_stop(&g->zygote);
-    for (size_t i = 0; i < g->n_slots; i++)
-        slot_handle(&g->slots[i], SLOT_STOP, "told to end");
+    FOR_EACH_SLOT(s, g)
+    slot_handle(s, SLOT_STOP, "told to end");
     listeners_release(&g->listeners);
     end_if_empty(g);
 }
@@ -219,16 +251,33 @@ static size_t count_ready(const struct generation *g)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < g->n_slots; i++)
-        n += g->slots[i].state == SLOT_READY;
+    FOR_EACH_SLOT(s, g)
+    n += s->state == SLOT_READY && !s->leaves;
     return n;
 }
 
-void generation_on_worker_ready(struct generation *g)
+void generation_on_worker_ready(struct generation *g, int id)
 {
     g->n_ready = count_ready(g);
+    FOR_EACH_SLOT(s, g)
+    if (s->leaves && s->id == id)
+        slot_handle(s, SLOT_DRAIN, "replaced");
     if (g->state == GENERATION_STARTING && g->n_ready == g->n_slots)
         set_state(g, GENERATION_SERVING);
+}
+
+void generation_on_worker_leaves(struct generation *g, struct slot *s)
+{
+    struct slot *next = NULL;
+
+    if (g->state != GENERATION_SERVING)
+        return;
+    if (add_slot(g, s->id, &next) < 0) {
+        (void)log_errno(LOG_ERR, ENOMEM, "worker %d cannot be replaced before it ends", s->id);
+        return;
+    }
+    s->leaves = true;
+    slot_handle(next, SLOT_START, "replaces the one that leaves");
 }
 
 bool generation_on_worker_failed(struct generation *g, int id, const char *reason)
@@ -246,15 +295,16 @@ bool generation_on_worker_failed(struct generation *g, int id, const char *reaso
 void generation_on_worker_ended(struct generation *g)
 {
     g->n_ready = count_ready(g);
+    loop_task_queue(g->loop, &g->sweep);
     generation_on_worker_closed(g);
     end_if_empty(g);
 }
 
 bool generation_accepts(const struct generation *g)
 {
-    for (size_t i = 0; i < g->n_slots; i++)
-        if (g->slots[i].accepting)
-            return true;
+    FOR_EACH_SLOT(s, g)
+    if (s->accepting)
+        return true;
     return false;
 }
 
@@ -283,8 +333,9 @@ void generation_on_loaded(struct generation *g)
 
 void generation_on_fork_failed(struct generation *g, int id, const char *reason)
 {
-    if (id >= 1 && (size_t)id <= g->n_slots && g->slots[id - 1].state == SLOT_FORKING)
-        slot_handle(&g->slots[id - 1], SLOT_GONE, reason);
+    FOR_EACH_SLOT(s, g)
+    if (s->id == id && s->state == SLOT_FORKING)
+        slot_handle(s, SLOT_GONE, reason);
 }
 
 void generation_on_fork_timeout(struct generation *g)
@@ -302,17 +353,17 @@ void generation_on_zygote_ended(struct generation *g, const char *reason)
     log_warning("the zygote of generation %u %s: another one is started; its workers go on",
                 g->number, reason);
     /* Workers that it was just forking are lost with it. */
-    for (size_t i = 0; i < g->n_slots; i++)
-        if (g->slots[i].state == SLOT_FORKING)
-            slot_handle(&g->slots[i], SLOT_GONE, "lost with the zygote");
+    FOR_EACH_SLOT(s, g)
+    if (s->state == SLOT_FORKING)
+        slot_handle(s, SLOT_GONE, "lost with the zygote");
 }
 
 bool generation_has_pid(const struct generation *g, pid_t pid)
 {
     if (g->zygote.child.proc.pid == pid)
         return true;
-    for (size_t i = 0; i < g->n_slots; i++)
-        if (slot_pid(&g->slots[i]) == pid)
-            return true;
+    FOR_EACH_SLOT(s, g)
+    if (slot_pid(s) == pid)
+        return true;
     return false;
 }

@@ -48,8 +48,9 @@ struct generation {
     pid_t master;
 
     struct zygote zygote;
-    struct slot *slots;
-    size_t n_slots;
+    struct list slots;      /* one for each worker that is wanted, and those that leave */
+    size_t n_slots;         /* of the first kind */
+    struct loop_task sweep; /* of those that have left */
     size_t n_ready;
 
     char cause[1024]; /* why it failed, as the process that failed said it */
@@ -95,12 +96,16 @@ void generation_set_cause(struct generation *g, const char *text);
 /* What worker @id says before it ends because it cannot start. */
 void generation_on_worker_complaint(struct generation *g, int id, const char *text);
 
-void generation_on_worker_ready(struct generation *g);
+void generation_on_worker_ready(struct generation *g, int id);
 
 /* Returns false if the generation is given up: it has never served, and so never will. */
 bool generation_on_worker_failed(struct generation *g, int id, const char *reason);
 void generation_on_worker_ended(struct generation *g);
 void generation_on_worker_closed(struct generation *g);
+
+/* The worker in @s wants to go: another one is started in its place, and when that one serves, it
+ * is told to finish. */
+void generation_on_worker_leaves(struct generation *g, struct slot *s);
 void generation_on_loyal(struct generation *g);
 void generation_on_reload_request(struct generation *g, int worker);
 

@@ -104,6 +104,18 @@ static int on_closed(struct channel *c, struct message *m)
     (void)m;
     s->accepting = false;
     generation_on_worker_closed(s->generation);
+    if (s->state == SLOT_READY && !s->leaves) /* by itself: somebody told it to end */
+        generation_on_worker_leaves(s->generation, s);
+    return 0;
+}
+
+static int on_retires(struct channel *c, struct message *m)
+{
+    struct slot *s = container_of(c, struct slot, channel);
+
+    (void)m;
+    if (s->state == SLOT_READY && !s->leaves)
+        generation_on_worker_leaves(s->generation, s);
     return 0;
 }
 
@@ -130,6 +142,7 @@ static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_HELLO]         = { .handler = on_hello },
     [FAMILY_READY]         = { .handler = on_ready },
     [FAMILY_WORKER_FAILED] = { .handler = on_failed },
+    [FAMILY_RETIRES]       = { .handler = on_retires },
     [FAMILY_CLOSED]        = { .handler = on_closed },
     [FAMILY_LOYAL]         = { .handler = on_loyal },
     [FAMILY_RELOAD]        = { .handler = on_reload },
@@ -227,12 +240,24 @@ static void do_serve(struct slot *s, const char *reason)
 {
     set_state(s, SLOT_READY, reason);
     s->accepting = true;
-    generation_on_worker_ready(s->generation);
+    generation_on_worker_ready(s->generation, s->id);
+}
+
+static void do_empty(struct slot *s, const char *reason)
+{
+    let_go(s);
+    set_state(s, SLOT_EMPTY, reason);
+    generation_on_worker_ended(s->generation);
 }
 
 /* A worker that was wanted has ended: the next one comes at once, unless this one died young. */
 static void do_replace(struct slot *s, const char *reason)
 {
+    if (s->leaves) {
+        log_warning("worker %d, which was being replaced, %s", s->id, reason);
+        do_empty(s, reason);
+        return;
+    }
     uint64_t lived_us = loop_now_us(generation_loop(s->generation)) - s->since_us;
     bool failed = s->state != SLOT_READY || lived_us < STAYED_US;
 
@@ -281,13 +306,6 @@ static void do_drain(struct slot *s, const char *reason)
     set_state(s, SLOT_DRAINING, reason);
     set_deadline(s, generation_mercy_us(s->generation));
     do_tell(s, reason);
-}
-
-static void do_empty(struct slot *s, const char *reason)
-{
-    let_go(s);
-    set_state(s, SLOT_EMPTY, reason);
-    generation_on_worker_ended(s->generation);
 }
 
 static void do_mercy_kill(struct slot *s, const char *reason)
@@ -358,6 +376,7 @@ void slot_handle(struct slot *s, enum slot_event event, const char *reason)
 void slot_init(struct slot *s, struct generation *g, int id)
 {
     *s = (struct slot){.id = id, .generation = g, .channel.io.fd = -1, .timer.fn = on_timer};
+    list_init(&s->link);
     loop_child_init(&s->child, on_child_end);
 }
 

@@ -11,7 +11,8 @@
 
 struct generation;
 
-/* A worker's place in a generation: it outlives the processes that fill it. */
+/* A worker's place in a generation: it outlives the processes that fill it. One that shall be
+ * replaced before it ends leaves the place to a new one (generation.h). */
 
 enum slot_state {
     SLOT_EMPTY,    /* no process, none wanted */
@@ -48,6 +49,8 @@ struct slot {
     struct loop_child child;
     struct loop_timer timer; /* of the state: start, drain or back-off */
     unsigned n_failures;     /* in a row; a process that stayed resets it */
+    struct list link;        /* in generation->slots */
+    bool leaves;             /* another one has its place, or is about to */
     enum family_drain drain;
     bool accepting; /* its process may still take connections */
 };

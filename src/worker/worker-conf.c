@@ -73,6 +73,13 @@ const struct liege_option worker_options[] = {
       .help = "a worker whose application takes longer than this for a request is killed; 0: never" },
     { .name = "threads", .type = LIEGE_OPTION_UINT, .offset = FIELD(threads), .min = 1, .max = 1024,
       .dflt = "1", .arg = "N", .help = "requests that a worker runs at the same time, in threads" },
+    { .name = "max-requests", .aliases = "R", .type = LIEGE_OPTION_UINT,
+      .offset = FIELD(max_requests), .max = 1000000000, .dflt = "0", .arg = "N",
+      .help = "a worker that has answered so many requests is replaced by a new one; 0: never" },
+    { .name = "max-requests-delta", .type = LIEGE_OPTION_UINT,
+      .offset = FIELD(max_requests_delta), .max = 1000000000, .dflt = "0", .arg = "N",
+      .help = "worker I answers I times so many requests more than max-requests, so that not all "
+              "are replaced together" },
     { .name = "enable-threads", .type = LIEGE_OPTION_ALWAYS,
       .help = "threads of the application run" },
     { .name = "max-waiting", .type = LIEGE_OPTION_UINT, .offset = FIELD(max_waiting), .min = 1,

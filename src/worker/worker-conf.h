@@ -24,6 +24,7 @@ struct worker_conf {
 
     uint64_t threads;
     uint64_t max_waiting;
+    uint64_t max_requests, max_requests_delta;
 
     /* Each checked when the configuration is loaded. */
     struct liege_list trusted_proxies, trusted_proxy_headers; /* for forwarded_rules_init() */

@@ -68,6 +68,8 @@ struct worker {
     struct loop_timer offer; /* idle connections again, for which the queue had no room */
     bool stopping;           /* as soon as no call is in progress */
     int exit_code;           /* then */
+    uint64_t n_requests;     /* answered */
+    bool retires;            /* the master knows that it has done its work */
     bool loyal;              /* the master knows that a request was answered */
 };
 

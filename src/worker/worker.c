@@ -53,9 +53,29 @@ const char *worker_date(void)
     return http_date_at(&crew_self()->date, time(NULL));
 }
 
+/* A worker that has answered as many requests as it shall asks to be replaced, and goes on until it
+ * is told. */
+static void retire_in_time(struct worker *w)
+{
+    const struct worker_conf *conf = w->conf;
+    const struct message m = {.type = FAMILY_RETIRES};
+
+    if (conf->max_requests == 0 || w->retires || w->draining ||
+        w->n_requests < conf->max_requests + conf->max_requests_delta * (uint64_t)w->start->id)
+        return;
+    w->retires = message_send(w->channel.io.fd, &m) == 0;
+}
+
 void worker_on_answer(struct worker *w)
 {
     const struct message m = {.type = FAMILY_LOYAL};
+
+    w->n_requests++;
+    atomic_store_explicit(&worker_slot(w)->n_requests,
+                          atomic_load_explicit(&worker_slot(w)->n_requests, memory_order_relaxed) +
+                              1,
+                          memory_order_relaxed);
+    retire_in_time(w);
 
     if (!w->loyal)
         w->loyal = message_send(w->channel.io.fd, &m) == 0;

@@ -114,6 +114,22 @@ def application(environ, start_response):
     assert client.get(server.address).body == b"alive"
 
 
+def test_a_worker_is_replaced_after_max_requests(web):
+    server = web("max-requests = 10")
+    with Connection(server.address) as c:
+        pids = set()
+        while len(pids) < 4:  # each serves on until the next one is ready
+            pids.add(int(c.request("/pid").body))
+    assert server.log.find("worker 1") == []
+
+
+def test_max_requests_under_load_fails_none(web):
+    server = web("max-requests = 20\nprocesses = 3")
+    with Load(server.address, keep_alive=8, per_request=4) as load:
+        load.wait_for(3000)
+    load.assert_clean()
+
+
 def test_a_worker_that_is_told_to_end_finishes(web, folder):
     """kill -TERM of one worker: what an operator does to get a fresh one."""
     server = web()

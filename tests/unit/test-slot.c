@@ -110,9 +110,10 @@ void generation_on_worker_complaint(struct generation *g, int id, const char *te
     note("cause", text);
 }
 
-void generation_on_worker_ready(struct generation *g)
+void generation_on_worker_ready(struct generation *g, int id)
 {
     (void)g;
+    (void)id;
     note("ready", "");
     loop_stop(unit_loop, 0);
 }
@@ -137,6 +138,13 @@ void generation_on_worker_ended(struct generation *g)
     (void)g;
     note("ended", "");
     loop_stop(unit_loop, 0);
+}
+
+void generation_on_worker_leaves(struct generation *g, struct slot *s)
+{
+    (void)g;
+    (void)s;
+    note("leaves", "");
 }
 
 void generation_on_worker_closed(struct generation *g)
