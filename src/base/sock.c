@@ -8,6 +8,7 @@
 #include "base/sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -73,6 +74,40 @@ static int wait_until_free(const struct addr *a, uint64_t deadline_us)
 
 /* Binds a UNIX socket in the file system: under a name of its own, then renamed to the right one.
  */
+/* Binds with the mode that the file shall have from its first moment: what fchmod(2) says of a
+ * socket without a name, bind(2) gives to its file. The umask would take from it. */
+static int bind_with_mode(int fd, const struct sockaddr_un *sa, mode_t mode)
+{
+    mode_t mask = umask(0);
+    int r =
+        fchmod(fd, mode) < 0 || bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? -errno : 0;
+
+    (void)umask(mask);
+    return r;
+}
+
+/* Others may write to the folder and put something else in the file's place at any time: it is
+ * opened without following a link, looked at, and changed through the descriptor. */
+int sock_adjust(const char *path, const struct sock_file *file, const struct sock_options *o)
+{
+    _cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st = {0};
+    char self[32];
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISSOCK(st.st_mode) || st.st_ino != file->ino || st.st_dev != file->dev)
+        return -ESTALE;
+    bool owned = (o->uid == (uid_t)-1 || o->uid == st.st_uid) &&
+                 (o->gid == (gid_t)-1 || o->gid == st.st_gid);
+    if (!owned && fchownat(fd, "", o->uid, o->gid, AT_EMPTY_PATH) < 0)
+        return -errno;
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if ((st.st_mode & ALLPERMS) != o->mode && chmod(self, o->mode) < 0)
+        return -errno;
+    return 0;
+}
+
 static int bind_path(int fd, const char *path, const struct sock_options *o,
                      struct sock_file *ret_file, struct errmsg *err)
 {
@@ -85,17 +120,16 @@ static int bind_path(int fd, const char *path, const struct sock_options *o,
                           "%s: the name of a UNIX socket has at most %zu bytes here", path,
                           sizeof(sa.sun_path) - 1 - ((size_t)MAX(n, 0) - strlen(path)));
     (void)unlink(sa.sun_path); /* of a predecessor with our pid; bind() reports any real trouble */
-    if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return errmsg_set_errno(err, -errno, "cannot bind %s", path);
+    int r = bind_with_mode(fd, &sa, o->mode);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot bind %s", path);
 
-    int r = 0;
-    if (chmod(sa.sun_path, o->mode) < 0)
-        r = errmsg_set_errno(err, -errno, "cannot set the mode of %s", path);
-    else if ((o->uid != (uid_t)-1 || o->gid != (gid_t)-1) &&
-             lchown(sa.sun_path, o->uid, o->gid) < 0)
-        r = errmsg_set_errno(err, -errno, "cannot set the owner of %s", path);
-    else if (lstat(sa.sun_path, &st) < 0)
-        r = errmsg_set_errno(err, -errno, "cannot look at %s", path);
+    const bool found =
+        lstat(sa.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_uid == geteuid();
+    const struct sock_file file = {.dev = st.st_dev, .ino = st.st_ino};
+    r = found ? sock_adjust(sa.sun_path, &file, o) : -ESTALE;
+    if (r < 0)
+        r = errmsg_set_errno(err, r, "cannot set owner and mode of %s", path);
     else if (listen(fd, o->backlog) < 0)
         r = errmsg_set_errno(err, -errno, "cannot listen on %s", path);
     else if (rename(sa.sun_path, path) < 0)
@@ -103,7 +137,7 @@ static int bind_path(int fd, const char *path, const struct sock_options *o,
     if (r < 0)
         (void)unlink(sa.sun_path);
     else
-        *ret_file = (struct sock_file){.dev = st.st_dev, .ino = st.st_ino};
+        *ret_file = file;
     return r;
 }
 

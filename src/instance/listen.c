@@ -71,12 +71,6 @@ static int make_options(const struct instance_conf *conf, struct sock_options *r
     return r < 0 ? errmsg_prefix(err, r, "chown-socket") : 0;
 }
 
-static bool differs(const struct stat *st, const struct sock_options *o)
-{
-    return (o->uid != (uid_t)-1 && o->uid != st->st_uid) ||
-           (o->gid != (gid_t)-1 && o->gid != st->st_gid);
-}
-
 /* False if the file of a UNIX socket is gone, or another one has its name. */
 static bool is_in_place(const struct listener *l, struct stat *ret)
 {
@@ -98,11 +92,8 @@ static int adjust(const struct listener *l, const struct sock_options *o, struct
         return errmsg_set_errno(err, -errno, "cannot listen on %s", l->text);
     if (!addr_path(&l->addr, &path) || l->file.ino == 0 || !is_in_place(l, &st))
         return 0;
-    if ((st.st_mode & ALLPERMS) != o->mode && chmod(path, o->mode) < 0)
-        return errmsg_set_errno(err, -errno, "cannot set the mode of %s", path);
-    if (differs(&st, o) && lchown(path, o->uid, o->gid) < 0)
-        return errmsg_set_errno(err, -errno, "cannot set the owner of %s", path);
-    return 0;
+    int r = sock_adjust(path, &l->file, o);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot set owner and mode of %s", path) : 0;
 }
 
 static int listener_new(const char *text, const struct addr *addr, const struct sock_options *o,
