@@ -83,17 +83,19 @@ static void rest(struct worker *w, int error)
     stop_listening(w, ACCEPT_REST_US);
 }
 
-/* Accepts one connection and serves it. Returns 0, or a negative errno (-EAGAIN: there is none). */
-static int accept_one(struct acceptor *a)
+/* Accepts one connection, which is NULL if there was no memory for it or its client had gone.
+ * Returns 0, or a negative errno (-EAGAIN: there is none). */
+static int accept_one(struct acceptor *a, struct conn **ret)
 {
     struct sockaddr_storage peer;
     socklen_t len = sizeof(peer);
 
     int fd = accept4(a->io.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        conn_open(a->worker, a, fd, (struct sockaddr *)&peer);
+        *ret = conn_open(a->worker, a, fd, (struct sockaddr *)&peer);
         return 0;
     }
+    *ret = NULL;
     switch (errno) {
     case EAGAIN:
     case EMFILE:
@@ -130,14 +132,19 @@ static void on_readable(struct loop_io *io, uint32_t events)
 
     (void)events;
     for (int i = 0; i < batch && !w->draining; i++) {
-        int r = accept_one(a);
+        struct conn *c = NULL;
+        int r = accept_one(a, &c);
         if (r == -EAGAIN)
             return;
         if (r < 0) {
             rest(a->worker, r);
             return;
         }
+        if (c)
+            conn_read(c); /* the first bytes are usually here already */
     }
+    if (loop_timer_is_set(&w->accept_timer))
+        return; /* what was served took long, and accepting rests since then */
     if (batch == 1 && !w->draining && w->conns.prev != newest)
         queue_up(a);
 }
@@ -185,6 +192,20 @@ int accept_start(struct worker *w)
     return 0;
 }
 
+/* Accepts one connection whose requests come later: an application that was called now would keep
+ * the worker from ending, and other threads would find it half ended. Returns false when there are
+ * no more. */
+static bool accept_for_later(struct acceptor *a)
+{
+    struct conn *c = NULL;
+
+    if (accept_one(a, &c) < 0)
+        return false;
+    if (c)
+        (void)conn_listen(c);
+    return true;
+}
+
 /* Takes the connections that wait, but not those that go on coming: of TCP the kernel says how many
  * wait; a UNIX socket, of which it does not, gets some time. */
 static void accept_waiting(struct acceptor *a)
@@ -195,7 +216,7 @@ static void accept_waiting(struct acceptor *a)
     unsigned left = known ? info.tcpi_unacked : UINT_MAX;
     uint64_t end_us = clock_now_us() + LAST_US;
 
-    while (left-- > 0 && (known || clock_now_us() < end_us) && accept_one(a) == 0)
+    while (left-- > 0 && (known || clock_now_us() < end_us) && accept_for_later(a))
         ;
 }
 
@@ -209,7 +230,7 @@ void accept_stop(struct worker *w, bool last)
         if (last)
             accept_waiting(a);
         else
-            (void)accept_one(a); /* whatever it says, this was the last */
+            (void)accept_for_later(a); /* whatever it says, this was the last */
         loop_io_remove(w->loop, &a->io);
         closep(&a->io.fd);
         a->io.fd = -1;

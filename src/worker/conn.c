@@ -437,15 +437,16 @@ void conn_set_client(struct conn *c, const struct net_addr *client, uint16_t por
         (void)snprintf(c->remote_port, sizeof(c->remote_port), "%u", port);
 }
 
-void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct sockaddr *peer)
+struct conn *conn_open(struct worker *w, const struct acceptor *a, int fd,
+                       const struct sockaddr *peer)
 {
     struct conn *c = conn_adopt(w, a, fd);
 
     if (!c)
-        return;
+        return NULL;
     struct net_addr addr;
     net_addr_of(peer, &addr);
     conn_set_client(c, &addr, net_port_of(peer));
     c->proxy_due = net_list_has(&w->proxy_peers, &addr);
-    conn_read(c); /* the first bytes are usually here already */
+    return c;
 }

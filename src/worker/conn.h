@@ -53,8 +53,10 @@ struct conn {
     char remote_port[6];
 };
 
-/* Takes over the accepted socket @fd and serves what it already has to say. */
-void conn_open(struct worker *w, const struct acceptor *a, int fd, const struct sockaddr *peer);
+/* Makes a connection of the accepted socket @fd. What its client has sent is not read yet. NULL if
+ * there is no memory; the socket is closed then. */
+struct conn *conn_open(struct worker *w, const struct acceptor *a, int fd,
+                       const struct sockaddr *peer) _must_check_;
 
 /* Makes a connection of a socket that another worker gave; its address is the caller's to fill in.
  * NULL if there is no memory; the socket is closed then. */

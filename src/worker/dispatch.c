@@ -28,7 +28,7 @@ static uint64_t now_us(const struct worker *w)
 
 bool dispatch_may_call(const struct worker *w)
 {
-    return w->n_calls < w->conf->threads;
+    return !w->stopping && w->n_calls < w->conf->threads;
 }
 
 /* The queue is listened to exactly while a request out of it could be called. */

@@ -84,10 +84,12 @@ void worker_on_answer(struct worker *w)
 /* Ends the process, but not in the middle of a call: who asks for it kills what does not end. */
 static void stop(struct worker *w, int code)
 {
-    w->stopping = true;
+    w->stopping = true; /* no call begins any more */
     w->exit_code = code;
     if (w->n_calls == 0)
         loop_stop(w->loop, code);
+    else
+        dispatch_take(w, false);
 }
 
 void worker_on_conn_end(struct worker *w)

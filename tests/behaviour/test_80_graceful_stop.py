@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A graceful stop answers what has been sent, and ends however many more come."""
+import contextlib
 import signal
 
 import pytest
@@ -18,9 +19,9 @@ def test_requests_that_wait_on_open_connections_are_answered(instance, folder):
         kept.request()
         busy.send(request_bytes(meeting.target))
         visitor = meeting.arrive()
+        kept.send(request_bytes("/query?sent"))
         server.kill(signal.SIGQUIT)
         server.wait_line("stops gracefully")
-        kept.send(request_bytes("/query?sent"))
         visitor.release()
         assert busy.response().body == b"released"
         answer = kept.response()
@@ -44,6 +45,48 @@ def test_connections_that_wait_to_be_accepted_are_answered(instance, folder):
             assert c.response().body == b"sent"
             c.close()
     assert server.wait() == 0
+
+
+def test_requests_that_wait_for_a_worker_are_answered(instance, folder):
+    server = instance(WEB + "processes = 2")
+    with Meeting(folder) as meeting, contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(Connection(server.address)) for _ in range(12)]
+        others = [stack.enter_context(Connection(server.address)) for _ in range(12)]
+        for c in waiting + others:
+            c.request()
+        busy = [stack.enter_context(Connection(server.address)) for _ in range(2)]
+        for c in busy:
+            c.send(request_bytes(meeting.target))
+        visitors = [meeting.arrive() for _ in busy]
+        for c in waiting:
+            c.send(request_bytes("/query?sent"))
+        for c in others:  # what both workers answer by themselves, and so have read
+            c.send(b"GET / HTTP/1.1\r\n\r\n")
+            assert c.response().status == 400
+        server.kill(signal.SIGQUIT)
+        server.wait_line("stops gracefully")
+        for v in visitors:
+            v.release()
+        assert [c.response().body for c in busy] == [b"released"] * 2
+        assert [c.response().body for c in waiting] == [b"sent"] * 12
+    assert server.wait() == 0
+
+
+def test_a_worker_that_is_killed_leaves_what_waits_to_the_next_one(instance, folder):
+    """The only process there is hangs; its clients' requests wait in it."""
+    server = instance(WEB + "harakiri = 2")
+    with Meeting(folder) as meeting, Connection(server.address) as hung, \
+            Connection(server.address) as kept, Connection(server.address) as other:
+        kept.request()
+        other.request()
+        hung.send(request_bytes(meeting.target))
+        visitor = meeting.arrive()
+        kept.send(request_bytes("/query?sent"))
+        other.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert other.response().status == 400
+        server.wait_line("harakiri")
+        assert kept.response().body == b"sent"
+        visitor.leave()
 
 
 @pytest.mark.parametrize("address", ["127", "@"])
