@@ -98,6 +98,28 @@ def test_it_ends_under_load(instance, free_address, folder, address):
         assert server.wait(20) == 0
 
 
+BUSY = """
+import atexit, time
+
+atexit.register(print, "exit handlers", flush=True)
+
+
+def application(environ, start_response):
+    time.sleep(0.02)
+    start_response("200 OK", [])
+    return [b"done"]
+"""
+
+
+def test_a_stop_at_once_lets_calls_in_progress_end_and_begins_no_others(instance):
+    """Some thread is in the application at any moment."""
+    server = instance("threads = 4\nmodule = app\ndisable-logging = yes", {"app.py": BUSY})
+    with Load(server.address, keep_alive=12, per_request=0) as load:
+        load.wait_for(50)
+        assert server.stop(signal.SIGTERM) == 0
+    server.wait_line("^exit handlers")
+
+
 def test_it_ends_without_its_listening_socket(instance):
     """An application has closed descriptors that are not its own."""
     server = instance("wsgi-file = {folder}/app.py", {"app.py": '''
