@@ -9,7 +9,6 @@
 #include "app/app.h"
 #include "base/list.h"
 #include "base/macro.h"
-#include "http/date.h"
 #include "loop/loop.h"
 
 /* The threads of a worker. One of them leads: it runs the loop, and everything in the worker that
@@ -35,7 +34,6 @@ struct crew_member {
     bool inside;              /* holds the interpreters' locks */
     uint64_t turn;            /* the baton during its call */
     struct exchange *calling; /* the request that the application has from it */
-    struct http_date date;
     char scratch[CREW_SCRATCH_BYTES]; /* what was just read; valid within one callback */
 };
 

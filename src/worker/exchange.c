@@ -203,21 +203,36 @@ bool exchange_progresses(struct exchange *x)
     return x->queued < before;
 }
 
-int exchange_wait_sent(struct exchange *x, size_t max)
+/* Waits for room, for as long as socket-timeout; the interpreters run other threads meanwhile. */
+static int wait_for_room(const struct exchange *x)
 {
+    const struct worker *w = x->conn->worker;
+    struct pollfd p = {.fd = x->conn->io.fd, .events = POLLOUT};
     struct crew_member *self = crew_self();
 
-    assert(self->calling == x);
+    assert(!self || self->calling);
+    if (self)
+        crew_leave_interpreters(self);
+    else
+        apps_wait_begin(w->start->apps); /* a thread of the application's own */
+    int n = poll(&p, 1, (int)(w->conf->socket_timeout_us / US_PER_MS));
+    int r = n < 0 ? -errno : n;
+    if (self)
+        crew_enter_interpreters(self);
+    else
+        apps_wait_end(w->start->apps);
+    return r;
+}
+
+int exchange_wait_sent(struct exchange *x, size_t max)
+{
     (void)exchange_progresses(x); /* from now on */
     while (buf_len(&x->out) > max || x->file.fd >= 0) {
-        struct pollfd p = {.fd = x->conn->io.fd, .events = POLLOUT};
-        crew_leave_interpreters(self);
-        int n = poll(&p, 1, (int)(x->conn->worker->conf->socket_timeout_us / US_PER_MS));
-        crew_enter_interpreters(self);
+        int n = wait_for_room(x);
         if (n == 0 && !exchange_progresses(x))
             return -ETIMEDOUT;
-        if (n < 0 && errno != EINTR)
-            return -errno;
+        if (n < 0 && n != -EINTR)
+            return n;
         int r = exchange_flush(x);
         if (r < 0)
             return r;

@@ -73,7 +73,8 @@ struct worker {
     bool loyal;              /* the master knows that a request was answered */
 };
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT". For threads of the crew. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT", until the thread's next call. For any thread: an application may
+ * write its answer on one of its own. */
 const char *worker_date(void);
 
 static inline struct scoreboard_slot *worker_slot(const struct worker *w)

@@ -50,7 +50,9 @@ int worker_request_reload(void)
 
 const char *worker_date(void)
 {
-    return http_date_at(&crew_self()->date, time(NULL));
+    static _Thread_local struct http_date date;
+
+    return http_date_at(&date, time(NULL));
 }
 
 /* A worker that has answered as many requests as it shall asks to be replaced, and goes on until it

@@ -224,6 +224,31 @@ def application(environ, start_response):
 """
 
 
+WRITING_THREAD = """
+import threading
+
+
+def application(environ, start_response):
+    write = start_response("200 OK", [])
+    thread = threading.Thread(target=lambda: [write(b"x" * 100_000) for _ in range(30)])
+    thread.start()
+    thread.join()
+    return [b"end"]
+"""
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_thread_of_the_application_writes_the_answer(instance, threads):
+    """More of it than the kernel takes for a client that does not read yet."""
+    server = instance(f"module = app\nthreads = {threads}", {"app.py": WRITING_THREAD})
+    with Connection(server.address) as c, Connection(server.address) as other:
+        c.send(request_bytes("/"))
+        other.send(request_bytes("/"))
+        assert c.response().body == b"x" * 3_000_000 + b"end"
+        assert other.response().body == b"x" * 3_000_000 + b"end"
+
+
 @pytest.mark.plain
 def test_close_is_called_once_for_each_answer(instance, free_address):
     at = free_address()
