@@ -99,6 +99,9 @@ void conn_set_state(struct conn *c, enum conn_state state)
             limit = *(const uint64_t *)((const char *)c->worker->conf + rule->timeout);
         set_deadline(c, rule->paced ? paced_deadline(c, limit) : now_us(c) + limit);
     } else if (state == CONN_CALL && c->worker->conf->harakiri_us != 0) {
+        /* Each call has its full time, also a pipelined one and the last of a long round. */
+        loop_update_now(c->worker->loop);
+        c->since_us = now_us(c);
         set_deadline(c, now_us(c) + c->worker->conf->harakiri_us);
     }
     if (state == CONN_WRITE)

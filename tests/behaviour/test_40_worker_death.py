@@ -75,6 +75,15 @@ def test_a_killed_worker_fails_its_own_request_only(web, folder):
     assert len(server.log.find("worker . killed")) == 1
 
 
+def test_harakiri_counts_from_the_request_that_hangs(web, folder):
+    server = web("harakiri = 2")
+    with Meeting(folder) as meeting, Connection(server.address) as c:
+        c.send(request_bytes("/sleep?s=1.2") + request_bytes(meeting.target))
+        visitor = meeting.arrive()
+        server.wait_line("harakiri: .* has been running for 2 s")
+        visitor.leave()
+
+
 @pytest.mark.plain
 def test_requests_that_wait_survive_their_only_worker(web, folder):
     server = web()
