@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Contexts: from the files of an https-socket to what OpenSSL wants. Files are read whole and parsed
- * from memory, so that what cannot be opened, what is no PEM and what OpenSSL does not like are told
- * apart, and nothing ever asks a terminal for a password. Called by the master only. */
+/* Contexts: from the files of an https-socket to what OpenSSL wants. Files are read whole and
+ * parsed from memory, so that what cannot be opened, what is no PEM and what OpenSSL does not like
+ * are told apart, and nothing ever asks a terminal for a password. Called by the master only. */
 #include "tls/tls-context.h"
 
 #include <errno.h>
@@ -68,8 +68,7 @@ static int refused(struct errmsg *err, const char *path, const char *what)
 {
     char cause[128];
 
-    return errmsg_set(err, -EINVAL, "%s: %s: %s", path, what,
-                      tls_error_take(cause, sizeof(cause)));
+    return errmsg_set(err, -EINVAL, "%s: %s: %s", path, what, tls_error_take(cause, sizeof(cause)));
 }
 
 /* The next certificate of a file. Returns 0 with *@ret NULL at the end. */
@@ -126,12 +125,13 @@ static int use_key(SSL_CTX *ssl, const struct tls_setting *setting, struct errms
                           "'openssl pkey -in %s -out FILE' takes it off",
                           path, path);
     }
-    if (!key && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
-        ERR_clear_error();
-        return errmsg_set(err, -EINVAL, "%s: there is no private key in PEM format in it", path);
+    if (!key) {
+        ERR_clear_error(); /* it says "unsupported", whatever is wrong */
+        return errmsg_set(err, -EINVAL,
+                          "%s: no private key in PEM format can be read from it ('openssl pkey -in "
+                          "%s -noout' says more)",
+                          path, path);
     }
-    if (!key)
-        return refused(err, path, "cannot read the key");
     if (X509_check_private_key(SSL_CTX_get0_certificate(ssl), key) != 1) {
         ERR_clear_error();
         return errmsg_set(err, -EINVAL, "the key in %s does not belong to the certificate in %s",

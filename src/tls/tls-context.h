@@ -5,8 +5,9 @@
 #include "tls/tls-setting.h"
 
 /* What all TLS connections of a listening socket share: certificate, key, ciphers, who may connect.
- * Made by the master, before it drops its privileges (the key's file may be root's alone) and before
- * it forks; inherited by the workers. A reload makes new ones from the files as they are then. */
+ * Made by the master, before it drops its privileges (the key's file may be root's alone) and
+ * before it forks; inherited by the workers. A reload makes new ones from the files as they are
+ * then. */
 struct tls_context;
 
 /* The secret with which session tickets are encrypted (RFC 5077 section 4, RFC 8446 section

@@ -25,6 +25,7 @@ struct tls {
     int broken;           /* the final error, or 0 */
     short events;
     bool begun; /* the first byte is one of TLS */
+    bool ended; /* close_notify is sent; OpenSSL's own flag says that it wanted to */
 };
 
 DEFINE_CLEANUP(struct tls *, tls_free);
@@ -249,8 +250,7 @@ ssize_t tls_writev(struct tls *t, const struct iovec *iov, size_t n_iov, struct 
     if (t->broken != 0)
         return t->broken;
     cursor_advance(&c, 0);
-    for (size_t len = next_record(c, record, &data); len > 0;
-         len = next_record(c, record, &data)) {
+    for (size_t len = next_record(c, record, &data); len > 0; len = next_record(c, record, &data)) {
         ssize_t n = write_piece(t, data, len, err);
         if (n < 0)
             return total > 0 ? (ssize_t)total : n;
@@ -284,14 +284,14 @@ ssize_t tls_send_file(struct tls *t, int file, uint64_t offset, size_t len, stru
 
 int tls_shutdown(struct tls *t)
 {
-    if (t->broken != 0 || !SSL_is_init_finished(t->ssl) ||
-        (SSL_get_shutdown(t->ssl) & SSL_SENT_SHUTDOWN))
+    if (t->broken != 0 || t->ended || !SSL_is_init_finished(t->ssl))
         return 0;
     begin();
     int outcome = SSL_shutdown(t->ssl);
-    if (outcome >= 0) /* 0: the client has not said it yet, and is not waited for */
-        return 0;
-    return judge(t, outcome, NULL) == -EAGAIN ? -EAGAIN : 0;
+    if (outcome < 0 && judge(t, outcome, NULL) == -EAGAIN)
+        return -EAGAIN;
+    t->ended = true; /* the client has not said it yet, and is not waited for */
+    return 0;
 }
 
 /* Escapes control characters and what is not ASCII: nothing in it can break a line. */

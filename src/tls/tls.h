@@ -38,8 +38,8 @@ struct tls *tls_free(struct tls *t);
  * @err saying why, for a log (@err of these functions may be NULL). */
 int tls_handshake(struct tls *t, struct errmsg *err) _must_check_;
 
-/* What the last -EAGAIN waits for: POLLIN or POLLOUT (EPOLLIN and EPOLLOUT are the same numbers). It
- * need not be the direction of the call. */
+/* What the last -EAGAIN waits for: POLLIN or POLLOUT (EPOLLIN and EPOLLOUT are the same numbers).
+ * It need not be the direction of the call. */
 short tls_events(const struct tls *t);
 
 /* Returns how many bytes were read, 0 when the client has said that it sends no more, or a negative
@@ -61,8 +61,8 @@ ssize_t tls_writev(struct tls *t, const struct iovec *iov, size_t n_iov,
 ssize_t tls_send_file(struct tls *t, int file, uint64_t offset, size_t len,
                       struct errmsg *err) _must_check_;
 
-/* Says that no more is sent (close_notify). Only when all that was written has been taken. Returns 0
- * when it is said, or need not be (no handshake, the connection is broken); or -EAGAIN. */
+/* Says that no more is sent (close_notify). Only when all that was written has been taken. Returns
+ * 0 when it is said, or need not be (no handshake, the connection is broken); or -EAGAIN. */
 int tls_shutdown(struct tls *t) _must_check_;
 
 /* What an application wants to know; valid as long as the connection. */
