@@ -26,7 +26,6 @@ DEFINE_CLEANUP(BIO *, BIO_free);
 DEFINE_CLEANUP(X509 *, X509_free);
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
-DEFINE_CLEANUP(struct tls_context *, tls_context_unref);
 
 /* The contents of a file; @bio reads it. */
 struct source {
@@ -97,7 +96,7 @@ static int use_certificates(SSL_CTX *ssl, const char *path, struct errmsg *err)
         r = next_certificate(&s, path, &x, err);
         if (r < 0 || !x)
             break;
-        int good = n++ == 0 ? SSL_CTX_use_certificate(ssl, x) : SSL_CTX_add1_chain_cert(ssl, x);
+        long good = n++ == 0 ? SSL_CTX_use_certificate(ssl, x) : SSL_CTX_add1_chain_cert(ssl, x);
         if (good != 1)
             return refused(err, path, "cannot use the certificate");
     }
@@ -273,23 +272,26 @@ int tls_ticket_key_make(struct tls_ticket_key *ret)
 int tls_context_new(const struct tls_setting *s, const struct tls_ticket_key *key,
                     struct tls_context **ret, struct errmsg *err)
 {
-    _cleanup_(tls_context_unrefp) struct tls_context *c = calloc(1, sizeof(*c));
+    struct tls_context *c = calloc(1, sizeof(*c));
+    int r = 0;
 
     if (!c)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    /* Its exit handler would free what threads of the application still use. */
     ERR_clear_error();
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
-        return refused(err, s->text, "cannot start OpenSSL");
+    /* Its exit handler would free what threads of the application still use. */
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL) == 1)
+        c->ssl = SSL_CTX_new(TLS_server_method());
     c->n_refs = 1;
     c->text = strdup(s->text);
-    c->ssl = SSL_CTX_new(TLS_server_method());
-    if (!c->text || !c->ssl)
-        return refused(err, s->text, "cannot set up TLS");
-    int r = set_up(c->ssl, s, key, err);
-    if (r < 0)
+    if (c->ssl && c->text)
+        r = set_up(c->ssl, s, key, err);
+    else
+        r = refused(err, s->text, "cannot start OpenSSL");
+    if (r < 0) {
+        tls_context_unref(c);
         return r;
-    *ret = TAKE_PTR(c);
+    }
+    *ret = c;
     return 0;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "base/macro.h"
 
 #define FORM "accepted is ADDRESS,CERTIFICATE,KEY[,CIPHERS[,[!]CLIENT_CA]]"
 
@@ -24,7 +24,7 @@ static const char *const field_names[FIELD_COUNT] = {
 /* clang-format on */
 
 /* Cuts @copy at its commas. Returns how many fields there are, at most FIELD_COUNT + 1. */
-static size_t split(char *copy, char *fields[FIELD_COUNT])
+static size_t split(char *copy, const char *fields[FIELD_COUNT])
 {
     size_t n = 0;
     char *at = copy;
@@ -37,7 +37,8 @@ static size_t split(char *copy, char *fields[FIELD_COUNT])
     return n;
 }
 
-static int check(const char *text, char *const fields[FIELD_COUNT], size_t n, struct errmsg *err)
+static int check(const char *text, const char *const fields[FIELD_COUNT], size_t n,
+                 struct errmsg *err)
 {
     if (n > FIELD_COUNT)
         return errmsg_set(err, -EINVAL, "'%s' has too many fields; " FORM, text);
@@ -50,48 +51,27 @@ static int check(const char *text, char *const fields[FIELD_COUNT], size_t n, st
     return 0;
 }
 
-static int copy(char **ret, const char *text)
-{
-    *ret = strdup(text);
-    return *ret ? 0 : -ENOMEM;
-}
-
-/* Copies what is there; an empty list of ciphers is none. */
-static int fill(struct tls_setting *s, const char *text, char *const fields[FIELD_COUNT])
-{
-    const char *ca = fields[FIELD_CLIENT_CA];
-    int r = copy(&s->text, text);
-
-    if (r == 0)
-        r = copy(&s->address, fields[FIELD_ADDRESS]);
-    if (r == 0)
-        r = copy(&s->cert_file, fields[FIELD_CERT]);
-    if (r == 0)
-        r = copy(&s->key_file, fields[FIELD_KEY]);
-    if (r == 0 && fields[FIELD_CIPHERS] && *fields[FIELD_CIPHERS])
-        r = copy(&s->ciphers, fields[FIELD_CIPHERS]);
-    if (r == 0 && ca) {
-        s->client_required = ca[0] == '!';
-        r = copy(&s->client_ca_file, ca + s->client_required);
-    }
-    return r;
-}
-
 int tls_setting_parse(const char *text, struct tls_setting *ret, struct errmsg *err)
 {
-    _cleanup_free_ char *pieces = strdup(text);
-    char *fields[FIELD_COUNT] = {NULL};
-    struct tls_setting s = {0};
+    struct tls_setting s = {.text = strdup(text), .pieces = strdup(text)};
+    const char *fields[FIELD_COUNT] = {NULL};
+    int r = s.text && s.pieces ? 0 : errmsg_set(err, -ENOMEM, "out of memory");
 
-    if (!pieces)
-        return errmsg_set(err, -ENOMEM, "out of memory");
-    int r = check(text, fields, split(pieces, fields), err);
-    if (r < 0)
-        return r;
-    r = fill(&s, text, fields);
+    if (r == 0)
+        r = check(text, fields, split(s.pieces, fields), err);
     if (r < 0) {
         tls_setting_done(&s);
-        return errmsg_set(err, r, "out of memory");
+        return r;
+    }
+    s.address = fields[FIELD_ADDRESS];
+    s.cert_file = fields[FIELD_CERT];
+    s.key_file = fields[FIELD_KEY];
+    if (fields[FIELD_CIPHERS] && *fields[FIELD_CIPHERS])
+        s.ciphers = fields[FIELD_CIPHERS];
+    s.client_ca_file = fields[FIELD_CLIENT_CA];
+    if (s.client_ca_file && s.client_ca_file[0] == '!') {
+        s.client_ca_file++;
+        s.client_required = true;
     }
     *ret = s;
     return 0;
@@ -100,10 +80,6 @@ int tls_setting_parse(const char *text, struct tls_setting *ret, struct errmsg *
 void tls_setting_done(struct tls_setting *s)
 {
     free(s->text);
-    free(s->address);
-    free(s->cert_file);
-    free(s->key_file);
-    free(s->ciphers);
-    free(s->client_ca_file);
+    free(s->pieces);
     *s = (struct tls_setting){0};
 }

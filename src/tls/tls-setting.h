@@ -6,15 +6,16 @@
 #include "base/errmsg.h"
 
 /* What one https-socket says, in uWSGI's order: ADDRESS,CERTIFICATE,KEY[,CIPHERS[,[!]CLIENT_CA]].
- * All strings are owned. */
+ */
 struct tls_setting {
-    char *text;    /* the whole of it */
-    char *address; /* base/addr.h reads it */
-    char *cert_file;
-    char *key_file;
-    char *ciphers;        /* of TLS 1.2; NULL: the default ones */
-    char *client_ca_file; /* NULL: clients are not asked for a certificate */
-    bool client_required; /* CLIENT_CA begins with '!': no certificate, no connection */
+    char *text;          /* the whole of it; owned */
+    char *pieces;        /* owned; the following point into it */
+    const char *address; /* base/addr.h reads it */
+    const char *cert_file;
+    const char *key_file;
+    const char *ciphers;        /* of TLS 1.2; NULL: the default ones */
+    const char *client_ca_file; /* NULL: clients are not asked for a certificate */
+    bool client_required;       /* CLIENT_CA begins with '!': no certificate, no connection */
 };
 
 /* Splits @text; no file is looked at. A field that is empty in the middle is refused but for

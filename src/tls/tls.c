@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/macro.h"
 #include "tls/tls-error.h"
 #include "tls/tls-private.h"
 
@@ -28,11 +28,9 @@ struct tls {
     bool ended; /* close_notify is sent; OpenSSL's own flag says that it wanted to */
 };
 
-DEFINE_CLEANUP(struct tls *, tls_free);
-
 int tls_new(struct tls_context *c, int fd, struct tls **ret)
 {
-    _cleanup_(tls_freep) struct tls *t = calloc(1, sizeof(*t));
+    struct tls *t = calloc(1, sizeof(*t));
 
     if (!t)
         return -ENOMEM;
@@ -40,10 +38,11 @@ int tls_new(struct tls_context *c, int fd, struct tls **ret)
     t->ssl = SSL_new(c->ssl);
     if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1) {
         ERR_clear_error();
+        tls_free(t);
         return -ENOMEM;
     }
     SSL_set_accept_state(t->ssl);
-    *ret = TAKE_PTR(t);
+    *ret = t;
     return 0;
 }
 

@@ -22,11 +22,11 @@ static int try(const struct files *f, struct errmsg *err)
     struct tls_context *c = NULL;
     const struct tls_setting s = {
         .text = (char *)"the setting",
-        .address = (char *)":443",
-        .cert_file = (char *)tls_fixture_path(f->cert),
-        .key_file = (char *)tls_fixture_path(f->key),
-        .ciphers = (char *)f->ciphers,
-        .client_ca_file = f->ca ? (char *)tls_fixture_path(f->ca) : NULL,
+        .address = ":443",
+        .cert_file = tls_fixture_path(f->cert),
+        .key_file = tls_fixture_path(f->key),
+        .ciphers = f->ciphers,
+        .client_ca_file = f->ca ? tls_fixture_path(f->ca) : NULL,
     };
 
     assert_int_equal(tls_ticket_key_make(&key), 0);
