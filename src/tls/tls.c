@@ -23,7 +23,7 @@ struct tls {
     SSL *ssl;
     char *client_subject; /* once somebody has asked for it */
     int broken;           /* the final error, or 0 */
-    short events;
+    short read_events, write_events;
     bool begun; /* the first byte is one of TLS */
     bool ended; /* close_notify is sent; OpenSSL's own flag says that it wanted to */
 };
@@ -42,6 +42,8 @@ int tls_new(struct tls_context *c, int fd, struct tls **ret)
         return -ENOMEM;
     }
     SSL_set_accept_state(t->ssl);
+    t->read_events = POLLIN;
+    t->write_events = POLLOUT;
     *ret = t;
     return 0;
 }
@@ -56,15 +58,14 @@ struct tls *tls_free(struct tls *t)
     return NULL;
 }
 
-short tls_events(const struct tls *t)
+short tls_read_events(const struct tls *t)
 {
-    return t->events;
+    return t->read_events;
 }
 
-static int wait_for(struct tls *t, short events)
+short tls_write_events(const struct tls *t)
 {
-    t->events = events;
-    return -EAGAIN;
+    return t->write_events;
 }
 
 static int set_broken(struct tls *t, int error)
@@ -102,24 +103,28 @@ static int on_socket_error(struct tls *t, int error, struct errmsg *err)
     return set_broken(t, -error);
 }
 
-/* Before each operation: the queue is empty, and errno is the operation's. */
-static void begin(void)
+/* Before each operation: the queue is empty, errno is the operation's, and it waits for its own
+ * direction. */
+static void begin(short *events, short natural)
 {
     ERR_clear_error();
     errno = 0;
+    *events = natural;
 }
 
 /* What it means that an operation returned @outcome, which was not success. 0: the client has said
- * that it sends no more. */
-static int judge(struct tls *t, int outcome, struct errmsg *err)
+ * that it sends no more. -EAGAIN: *@events says what it waits for. */
+static int judge(struct tls *t, int outcome, short *events, struct errmsg *err)
 {
     int error = errno;
 
     switch (SSL_get_error(t->ssl, outcome)) {
     case SSL_ERROR_WANT_READ:
-        return wait_for(t, POLLIN);
+        *events = POLLIN;
+        return -EAGAIN;
     case SSL_ERROR_WANT_WRITE:
-        return wait_for(t, POLLOUT);
+        *events = POLLOUT;
+        return -EAGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return 0;
     case SSL_ERROR_SYSCALL:
@@ -136,7 +141,7 @@ static int look_at_first_byte(struct tls *t, struct errmsg *err)
     ssize_t n = recv(SSL_get_fd(t->ssl), &first, 1, MSG_PEEK | MSG_DONTWAIT);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return wait_for(t, POLLIN);
+        return -EAGAIN;
     if (n < 0)
         return on_socket_error(t, errno, err);
     if (n == 0)
@@ -156,11 +161,11 @@ int tls_handshake(struct tls *t, struct errmsg *err)
         if (r != 0)
             return r;
     }
-    begin();
+    begin(&t->read_events, POLLIN);
     int outcome = SSL_do_handshake(t->ssl);
     if (outcome == 1)
         return 0;
-    int r = judge(t, outcome, err);
+    int r = judge(t, outcome, &t->read_events, err);
     return r == 0 ? on_end(t, err) : r;
 }
 
@@ -173,9 +178,9 @@ ssize_t tls_read(struct tls *t, void *buf, size_t len, struct errmsg *err)
     /* After a full record the next one is likely to be here; after a shorter one it is not worth a
      * system call. */
     do {
-        begin();
+        begin(&t->read_events, POLLIN);
         if (SSL_read_ex(t->ssl, (char *)buf + total, len - total, &n) != 1) {
-            int r = judge(t, 0, err);
+            int r = judge(t, 0, &t->read_events, err);
             return total > 0 ? (ssize_t)total : r;
         }
         total += n;
@@ -193,10 +198,10 @@ static ssize_t write_piece(struct tls *t, const void *data, size_t len, struct e
 {
     size_t n = 0;
 
-    begin();
+    begin(&t->write_events, POLLOUT);
     if (SSL_write_ex(t->ssl, data, len, &n) == 1)
         return (ssize_t)n;
-    int r = judge(t, 0, err);
+    int r = judge(t, 0, &t->write_events, err);
     return r == 0 ? on_end(t, err) : r;
 }
 
@@ -285,9 +290,9 @@ int tls_shutdown(struct tls *t)
 {
     if (t->broken != 0 || t->ended || !SSL_is_init_finished(t->ssl))
         return 0;
-    begin();
+    begin(&t->write_events, POLLOUT);
     int outcome = SSL_shutdown(t->ssl);
-    if (outcome < 0 && judge(t, outcome, NULL) == -EAGAIN)
+    if (outcome < 0 && judge(t, outcome, &t->write_events, NULL) == -EAGAIN)
         return -EAGAIN;
     t->ended = true; /* the client has not said it yet, and is not waited for */
     return 0;

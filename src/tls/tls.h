@@ -12,8 +12,9 @@
 /* The server's side of TLS on one connection, over a non-blocking socket that stays the caller's.
  * Nothing here waits or logs. SIGPIPE is caught or ignored by the process.
  *
- * -EAGAIN of any of the functions means: call it again, with the same arguments, when the socket is
- * ready for tls_events(). Any other negative errno is final and is what each later call says too:
+ * -EAGAIN means: call it again when the socket is ready for tls_read_events() (of tls_handshake()
+ * and tls_read()) or tls_write_events() (of the others). Any other negative errno is final and is
+ * what each later call says too:
  *   -EPROTO        what came is not TLS as we speak it, or the client has sent an alert
  *   -ECONNABORTED  the client closed without saying so (no close_notify, RFC 8446 section 6.1):
  *                  what was read before may have been cut short by anybody
@@ -38,9 +39,11 @@ struct tls *tls_free(struct tls *t);
  * @err saying why, for a log (@err of these functions may be NULL). */
 int tls_handshake(struct tls *t, struct errmsg *err) _must_check_;
 
-/* What the last -EAGAIN waits for: POLLIN or POLLOUT (EPOLLIN and EPOLLOUT are the same numbers).
- * It need not be the direction of the call. */
-short tls_events(const struct tls *t);
+/* What reading and writing wait for: POLLIN and POLLOUT (the same numbers as EPOLLIN, EPOLLOUT),
+ * but for the rare case that the function's last -EAGAIN was about the other direction: a handshake
+ * that writes, say. */
+short tls_read_events(const struct tls *t);
+short tls_write_events(const struct tls *t);
 
 /* Returns how many bytes were read, 0 when the client has said that it sends no more, or a negative
  * errno. With @len of TLS_RECORD_BYTES or more no byte that has been decrypted is left behind, so

@@ -61,14 +61,14 @@ static void test_handshake_in_pieces(void **state)
     tls_pair_open(&p, context, client);
     SSL_set_bio(p.client, to, from);
     assert_int_equal(tls_handshake(p.server, NULL), -EAGAIN);
-    assert_int_equal(tls_events(p.server), POLLIN);
+    assert_int_equal(tls_read_events(p.server), POLLIN);
     while (r == -EAGAIN && n_bytes < 10000) {
         (void)SSL_do_handshake(p.client);
         while (r == -EAGAIN && BIO_read(from, &byte, 1) == 1) {
             assert_int_equal(write(p.fds[1], &byte, 1), 1);
             n_bytes++;
             r = tls_handshake(p.server, NULL);
-            assert_true(r == 0 || (r == -EAGAIN && tls_events(p.server) == POLLIN));
+            assert_true(r == 0 || (r == -EAGAIN && tls_read_events(p.server) == POLLIN));
         }
         ssize_t n = read(p.fds[1], buf, sizeof(buf));
         if (n > 0)
@@ -77,6 +77,22 @@ static void test_handshake_in_pieces(void **state)
     assert_int_equal(r, 0);
     assert_int_equal(BIO_pending(from), 0);
     assert_true(n_bytes > 250);
+    tls_pair_close(&p);
+}
+
+/* There is no room for our part of it: the direction is the other one. */
+static void test_handshake_without_room(void **state)
+{
+    struct tls_pair p;
+
+    (void)state;
+    tls_pair_open(&p, context, client);
+    assert_int_equal(SSL_do_handshake(p.client), -1);
+    while (write(p.fds[0], "x", 1) == 1)
+        ;
+    assert_int_equal(tls_handshake(p.server, NULL), -EAGAIN);
+    assert_int_equal(tls_read_events(p.server), POLLOUT);
+    assert_int_equal(tls_write_events(p.server), POLLOUT);
     tls_pair_close(&p);
 }
 
@@ -393,7 +409,7 @@ static void test_reading(void **state)
             got += (size_t)r;
         }
         assert_int_equal(tls_read(p.server, buf, sizes[i], NULL), -EAGAIN);
-        assert_int_equal(tls_events(p.server), POLLIN);
+        assert_int_equal(tls_read_events(p.server), POLLIN);
         tls_pair_close(&p);
     }
     free(buf);
@@ -487,7 +503,7 @@ static void test_writing_to_a_slow_client(void **state)
         ssize_t n = tls_writev(p.server, iov, COUNT_OF(iov), NULL);
         free(moved);
         if (n == -EAGAIN) {
-            assert_int_equal(tls_events(p.server), POLLOUT);
+            assert_int_equal(tls_write_events(p.server), POLLOUT);
             refusals++;
             take(&p, &got, got + 20000);
             continue;
@@ -642,7 +658,7 @@ static void test_shutdown_does_not_wait(void **state)
     while (write(p.fds[0], "x", 1) == 1) /* past TLS: the client will not read it */
         n++;
     assert_int_equal(tls_shutdown(p.server), -EAGAIN);
-    assert_int_equal(tls_events(p.server), POLLOUT);
+    assert_int_equal(tls_write_events(p.server), POLLOUT);
     for (; n > 0; n--)
         assert_int_equal(read(p.fds[1], buf, 1), 1);
     assert_int_equal(tls_shutdown(p.server), 0);
@@ -702,6 +718,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake_in_pieces),
+        cmocka_unit_test(test_handshake_without_room),
         cmocka_unit_test(test_protocols_by_name),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_ciphers),
