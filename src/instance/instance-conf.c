@@ -23,6 +23,10 @@ const struct liege_option instance_options[] = {
     { .name = "scgi-socket", .type = LIEGE_OPTION_LIST, .offset = FIELD(scgi_sockets),
       .arg = "ADDRESS",
       .help = "serve a web server that speaks SCGI (nginx's scgi_pass); ADDRESS as http-socket" },
+    { .name = "https-socket", .type = LIEGE_OPTION_LIST, .offset = FIELD(https_sockets),
+      .arg = "ADDRESS,CERT,KEY[,CIPHERS[,[!]CA]]",
+      .help = "serve HTTPS with the certificate and key in these files; with CA clients may show a "
+              "certificate, with !CA they must" },
     { .name = "listen", .aliases = "l", .type = LIEGE_OPTION_UINT, .offset = FIELD(backlog),
       .min = 1, .max = 65535, .dflt = "4096", .arg = "N",
       .help = "connections that may wait to be accepted (the kernel's somaxconn is the limit)" },

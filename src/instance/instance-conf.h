@@ -8,7 +8,7 @@
 
 /* Options of an instance: its sockets, its identity, its processes. */
 struct instance_conf {
-    struct liege_list http_sockets, uwsgi_sockets, fastcgi_sockets, scgi_sockets;
+    struct liege_list http_sockets, https_sockets, uwsgi_sockets, fastcgi_sockets, scgi_sockets;
     uint64_t backlog;
     uint64_t chmod_socket;
     char *chown_socket;

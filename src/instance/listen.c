@@ -18,14 +18,16 @@ static const struct socket_option {
     const char *name;
     size_t offset; /* of its struct liege_list in struct instance_conf */
     enum proto_id protocol;
+    bool tls; /* the address is followed by files: tls/tls-setting.h */
 } socket_options[] = {
-    { "http-socket",    offsetof(struct instance_conf, http_sockets),    PROTO_HTTP },
-    { "socket",         offsetof(struct instance_conf, uwsgi_sockets),   PROTO_UWSGI },
-    { "fastcgi-socket", offsetof(struct instance_conf, fastcgi_sockets), PROTO_FASTCGI },
-    { "scgi-socket",    offsetof(struct instance_conf, scgi_sockets),    PROTO_SCGI },
+    { "http-socket",    offsetof(struct instance_conf, http_sockets),    PROTO_HTTP,    false },
+    { "https-socket",   offsetof(struct instance_conf, https_sockets),   PROTO_HTTP,    true },
+    { "socket",         offsetof(struct instance_conf, uwsgi_sockets),   PROTO_UWSGI,   false },
+    { "fastcgi-socket", offsetof(struct instance_conf, fastcgi_sockets), PROTO_FASTCGI, false },
+    { "scgi-socket",    offsetof(struct instance_conf, scgi_sockets),    PROTO_SCGI,    false },
 };
 /* clang-format on */
-static_assert(COUNT_OF(socket_options) == PROTO_COUNT, "one option for each protocol");
+static_assert(COUNT_OF(socket_options) == PROTO_COUNT + 1, "one for each protocol, and TLS");
 
 /* However they are written: ":80" and "0.0.0.0:80" are the same address. */
 static bool same_addr(const struct addr *a, const struct addr *b)
@@ -124,16 +126,18 @@ static bool needs_privilege(const struct addr *addr, const struct instance_conf 
     return !addr_path(addr, &path) || conf->chown_socket;
 }
 
-static const char *option_of(enum proto_id protocol)
+static const char *option_of(const struct listeners *l, int i)
 {
-    for (size_t i = 0; i < COUNT_OF(socket_options); i++)
-        if (socket_options[i].protocol == protocol)
-            return socket_options[i].name;
+    for (size_t o = 0; o < COUNT_OF(socket_options); o++)
+        if (socket_options[o].protocol == l->protocols[i] &&
+            socket_options[o].tls == (l->tls[i] != NULL))
+            return socket_options[o].name;
     return "";
 }
 
-static int open_one(struct listeners *l, enum proto_id protocol, const char *text,
-                    const struct instance_conf *conf, const struct listeners *old,
+/* @tls NULL: plain. */
+static int open_one(struct listeners *l, enum proto_id protocol, struct tls_context *tls,
+                    const char *text, const struct instance_conf *conf, const struct listeners *old,
                     enum listen_phase phase, struct errmsg *err)
 {
     struct sock_options options;
@@ -146,9 +150,10 @@ static int open_one(struct listeners *l, enum proto_id protocol, const char *tex
     if (r != 0)
         return r;
     int same = find(l, &addr);
-    if (same >= 0 && l->protocols[same] != protocol)
-        return errmsg_set(err, -EINVAL, "%s is there for another protocol too (%s)", text,
-                          option_of(l->protocols[same]));
+    if (same >= 0 && (l->protocols[same] != protocol || l->tls[same] != tls))
+        return errmsg_set(err, -EINVAL, "%s is there for %s too (%s)", text,
+                          tls && l->tls[same] ? "other certificates" : "another protocol",
+                          option_of(l, same));
     if (same >= 0)
         return 0;
     if (l->n_items == COUNT_OF(l->items))
@@ -168,8 +173,26 @@ static int open_one(struct listeners *l, enum proto_id protocol, const char *tex
             return r;
     }
     l->protocols[l->n_items] = protocol;
+    l->tls[l->n_items] = tls;
     l->items[l->n_items++] = item;
     return 0;
+}
+
+/* @setting is one of https-socket's, and its certificates are loaded. */
+static int open_tls(struct listeners *l, enum proto_id protocol, const char *setting,
+                    const struct instance_conf *conf, const struct listeners *old,
+                    enum listen_phase phase, struct errmsg *err)
+{
+    struct tls_context *tls = certificates_find(&l->certificates, setting);
+    struct tls_setting s;
+
+    assert(tls);
+    int r = tls_setting_parse(setting, &s, err);
+    if (r < 0)
+        return r;
+    r = open_one(l, protocol, tls, s.address, conf, old, phase, err);
+    tls_setting_done(&s);
+    return r;
 }
 
 static int open_list(struct listeners *l, const struct socket_option *option,
@@ -180,7 +203,9 @@ static int open_list(struct listeners *l, const struct socket_option *option,
     const struct liege_list *list = member;
 
     for (size_t i = 0; i < list->n_items; i++) {
-        int r = open_one(l, option->protocol, list->items[i], conf, old, phase, err);
+        int r = option->tls
+                    ? open_tls(l, option->protocol, list->items[i], conf, old, phase, err)
+                    : open_one(l, option->protocol, NULL, list->items[i], conf, old, phase, err);
         if (r < 0)
             return errmsg_prefix(err, r, "%s", option->name);
     }
@@ -215,4 +240,5 @@ void listeners_release(struct listeners *l)
     for (size_t i = 0; i < l->n_items; i++)
         l->items[i] = listener_unref(l->items[i]);
     l->n_items = 0;
+    certificates_release(&l->certificates);
 }

@@ -5,6 +5,7 @@
 
 #include "base/errmsg.h"
 #include "base/sock.h"
+#include "instance/certificates.h"
 #include "instance/instance-conf.h"
 #include "worker/worker.h"
 
@@ -29,7 +30,9 @@ struct listener {
 struct listeners {
     struct listener *items[LISTEN_MAX_SOCKETS];
     enum proto_id protocols[LISTEN_MAX_SOCKETS];
+    struct tls_context *tls[LISTEN_MAX_SOCKETS]; /* of an https-socket, else NULL; one of */
     size_t n_items;
+    struct certificates certificates; /* these; loaded before listeners_open(); owned */
 };
 
 /* Which sockets to make: a master that will drop its privileges makes those first that may need
@@ -52,6 +55,6 @@ int listeners_open(struct listeners *ret, const struct instance_conf *conf,
 int listeners_adjust(const struct listeners *l, const struct instance_conf *conf,
                      struct errmsg *err) _must_check_;
 
-/* Gives up this generation's share; a socket that nobody shares any more is closed, and with vacuum
- * its file removed. */
+/* Gives up this generation's share and its certificates; a socket that nobody shares any more is
+ * closed, and with vacuum its file removed. */
 void listeners_release(struct listeners *l);

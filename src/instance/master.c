@@ -39,6 +39,7 @@ struct master {
     struct queue queue; /* of connections that pass between workers */
     struct loop_task step;
     struct loop_task reap; /* strangers that have ended */
+    struct tls_ticket_key ticket_key;
 
     struct generation *current; /* serves, or is the first and starts */
     struct generation *next;    /* is being started to take over */
@@ -146,6 +147,9 @@ static void begin_reload(struct master *m)
         r = instance_check(registry, &err);
     if (r == 0)
         r = registry_check_reload(m->current->registry, registry, &err);
+    if (r == 0)
+        r = certificates_load(&share.certificates, &registry->instance.https_sockets,
+                              &m->current->listeners.certificates, &m->ticket_key, &err);
     if (r == 0)
         r = listeners_open(&share, &registry->instance, &m->current->listeners, LISTEN_ALL, &err);
     if (r < 0) {
@@ -373,14 +377,17 @@ static void on_emperor_lost(void *data)
 
 /* Set-up */
 
-/* Sockets that need privileges, then the privileges go, then the other sockets. */
-static int open_sockets(const struct master_start *start, struct listeners *ret, struct errmsg *err)
+/* Sockets and keys that need privileges, then the privileges go, then the other sockets. */
+static int open_sockets(const struct master *m, struct listeners *ret, struct errmsg *err)
 {
+    const struct master_start *start = &m->start;
     const struct instance_conf *conf = &start->registry->instance;
     struct listeners first = {0};
     struct cred cred = {0};
 
     int r = cred_parse(conf->uid, conf->gid, &cred, err);
+    if (r == 0)
+        r = certificates_load(&first.certificates, &conf->https_sockets, NULL, &m->ticket_key, err);
     if (r == 0)
         r = listeners_open(&first, conf, NULL, LISTEN_PRIVILEGED, err);
     if (r == 0)
@@ -388,8 +395,10 @@ static int open_sockets(const struct master_start *start, struct listeners *ret,
     /* The kernel forgets this wish when credentials change: it comes after them. */
     if (r == 0 && start->emperor != 0 && proc_die_with_parent(start->emperor) < 0)
         r = errmsg_set(err, -ESRCH, "the Emperor is gone");
-    if (r == 0)
+    if (r == 0) {
+        ret->certificates = TAKE(first.certificates, (struct certificates){0});
         r = listeners_open(ret, conf, &first, LISTEN_ALL, err);
+    }
     listeners_release(&first);
     return r;
 }
@@ -421,7 +430,11 @@ static int set_up(struct master *m, struct errmsg *err)
     struct listeners share = {0};
 
     report_files(m, registry);
-    int r = open_sockets(&m->start, &share, err);
+    int r = tls_ticket_key_make(&m->ticket_key);
+    if (r < 0)
+        (void)errmsg_set_errno(err, r, "cannot make a secret");
+    else
+        r = open_sockets(m, &share, err);
     if (r == 0) {
         r = watch(m);
         if (r < 0)
@@ -433,7 +446,7 @@ static int set_up(struct master *m, struct errmsg *err)
         return r;
     }
     if (share.n_items == 0)
-        log_warning("no socket is configured: set http-socket");
+        log_warning("no socket is configured: set http-socket or https-socket");
     r = start_generation(m, registry, &share, &m->current);
     return r < 0 ? errmsg_set_errno(err, r, "cannot start") : 0;
 }

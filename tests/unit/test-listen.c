@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/strv.h"
+#include "tls-fixture.h"
 #include "unit.h"
 
 static char folder[sizeof(UNIT_FOLDER)];
@@ -37,6 +38,7 @@ static int tear_down(void **state)
     strv_done(&conf.uwsgi_sockets);
     strv_done(&conf.fastcgi_sockets);
     strv_done(&conf.scgi_sockets);
+    strv_done(&conf.https_sockets);
     assert_int_equal(unit_count_fds(), n_fds_before);
     unit_remove_folder(folder);
     return 0;
@@ -315,16 +317,55 @@ static void test_too_many(void **state)
     listeners_release(&l);
 }
 
+/* An https-socket is a socket with its certificates; an address serves one thing. */
+static void test_https(void **state)
+{
+    struct tls_ticket_key key;
+    struct listeners l = {0};
+    struct errmsg err = {""};
+
+    assert_int_equal(tls_fixture_set_up(state), 0);
+    char *text = tls_fixture_setting("");
+    assert_int_equal(tls_ticket_key_make(&key), 0);
+    text[1] = '0'; /* a port that the kernel chooses */
+    memmove(text + 2, strchr(text, ','), strlen(strchr(text, ',')) + 1);
+    set_sockets("a");
+    for (int i = 0; i < 2; i++) /* the same twice is once */
+        assert_int_equal(strv_append(&conf.https_sockets, text), 0);
+    assert_int_equal(certificates_load(&l.certificates, &conf.https_sockets, NULL, &key, &err), 0);
+    must_open(&l, NULL, LISTEN_PRIVILEGED);
+    assert_int_equal(l.n_items, 1);
+    must_open(&l, NULL, LISTEN_ALL);
+    assert_int_equal(l.n_items, 2);
+    assert_string_equal(l.items[0]->text, ":0");
+    assert_ptr_equal(l.tls[0], l.certificates.items[0]);
+    assert_null(l.tls[1]);
+
+    assert_int_equal(strv_append(&conf.http_sockets, ":0"), 0);
+    assert_int_equal(listeners_open(&l, &conf, NULL, LISTEN_ALL, &err), -EINVAL);
+    assert_string_equal(err.text,
+                        "http-socket: :0 is there for another protocol too (https-socket)");
+    listeners_release(&l);
+    free(text);
+    assert_int_equal(tls_fixture_tear_down(state), 0);
+}
+
 #define LISTEN_TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LISTEN_TEST(test_open_and_release), LISTEN_TEST(test_no_vacuum),
-        LISTEN_TEST(test_sharing),          LISTEN_TEST(test_failed_reload),
-        LISTEN_TEST(test_mode_changes),     LISTEN_TEST(test_removed_file),
-        LISTEN_TEST(test_phases),           LISTEN_TEST(test_refusals),
-        LISTEN_TEST(test_protocols),        LISTEN_TEST(test_too_many),
+        LISTEN_TEST(test_open_and_release),
+        LISTEN_TEST(test_no_vacuum),
+        LISTEN_TEST(test_sharing),
+        LISTEN_TEST(test_failed_reload),
+        LISTEN_TEST(test_mode_changes),
+        LISTEN_TEST(test_removed_file),
+        LISTEN_TEST(test_phases),
+        LISTEN_TEST(test_refusals),
+        LISTEN_TEST(test_protocols),
+        LISTEN_TEST(test_too_many),
+        LISTEN_TEST(test_https),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
