@@ -88,6 +88,7 @@ static _noreturn_ void serve(const struct child_start *start, const struct loade
             .fd = start->listeners->items[i]->fd,
             .id = start->listeners->items[i]->id,
             .protocol = start->listeners->protocols[i],
+            .tls = start->listeners->tls[i],
             .name = start->listeners->items[i]->text,
         };
     const struct worker_start ws = {

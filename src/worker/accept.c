@@ -140,7 +140,9 @@ static void on_readable(struct loop_io *io, uint32_t events)
             rest(a->worker, r);
             return;
         }
-        if (c)
+        if (c && a->tls)
+            conn_begin_tls(c);
+        else if (c)
             conn_read(c); /* the first bytes are usually here already */
     }
     if (loop_timer_is_set(&w->accept_timer))
@@ -159,7 +161,7 @@ static void name_server(struct acceptor *a)
 
     if (gethostname(a->server_name, sizeof(a->server_name) - 1) < 0)
         (void)snprintf(a->server_name, sizeof(a->server_name), "localhost");
-    (void)snprintf(a->server_port, sizeof(a->server_port), "80");
+    (void)snprintf(a->server_port, sizeof(a->server_port), "%s", a->tls ? "443" : "80");
     if (getsockname(a->io.fd, (struct sockaddr *)&sa, &len) < 0 || sa.ss_family == AF_UNIX)
         return;
 
@@ -183,6 +185,7 @@ int accept_start(struct worker *w)
             .id = w->start->listeners[i].id,
             .name = w->start->listeners[i].name,
             .protocol = w->start->listeners[i].protocol,
+            .tls = w->start->listeners[i].tls,
         };
         name_server(a);
         int r = listen_to(a);
@@ -201,7 +204,9 @@ static bool accept_for_later(struct acceptor *a)
 
     if (accept_one(a, &c) < 0)
         return false;
-    if (c)
+    if (c && a->tls)
+        conn_begin_tls(c); /* which needs more than one message of the client */
+    else if (c)
         (void)conn_listen(c);
     return true;
 }

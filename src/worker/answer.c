@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/text.h"
+#include "tls/tls.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
 #include "worker/worker-private.h"
@@ -54,6 +55,17 @@ static int send_or_go(struct exchange *x, const struct iovec *iov, size_t n_iov,
     return r < 0 ? gone(x, r) : 0;
 }
 
+/* False if the connection ends with this answer, because its worker does: one through TLS, which
+ * cannot be given to another, as soon as that drains. */
+static bool may_go_on(const struct conn *c)
+{
+    const struct worker *w = c->worker;
+
+    if (c->tls && atomic_load_explicit(&w->draining, memory_order_relaxed))
+        return false;
+    return !atomic_load_explicit(&w->closes, memory_order_relaxed);
+}
+
 /* Ends the head: from here on the answer can no longer be another one. */
 static int decide(struct exchange *x, bool length_known, uint64_t length)
 {
@@ -61,8 +73,7 @@ static int decide(struct exchange *x, bool length_known, uint64_t length)
     const struct http_exchange ex = {
         .minor = x->proto.facts.minor,
         .head_request = x->proto.facts.is_head,
-        .keep_alive = x->proto.facts.keep_alive &&
-                      !atomic_load_explicit(&x->conn->worker->closes, memory_order_relaxed),
+        .keep_alive = x->proto.facts.keep_alive && may_go_on(x->conn),
         .length_known = length_known,
         .length = length,
         .date = worker_date(),
@@ -298,6 +309,31 @@ static struct liege_str str_of(const char *text)
     return http_str(text, strlen(text));
 }
 
+/* What TLS knows, under the names that web servers give it (mod_ssl's and nginx's). */
+static void fill_tls(struct exchange *x)
+{
+    struct tls_facts f = {0};
+
+    if (tls_get_facts(x->conn->tls, &f) < 0)
+        log_error("%s: no memory for what TLS knows of the client", conn_peer(x->conn));
+    const struct {
+        const char *name, *value; /* NULL: there is none */
+    } facts[] = {
+        {"SSL_PROTOCOL", f.protocol},
+        {"SSL_CIPHER", f.cipher},
+        {"SSL_CLIENT_VERIFY", f.client_verify},
+        {"SSL_CLIENT_S_DN", f.client_subject},
+    };
+    struct liege_var *vars = arena_alloc(&x->arena, sizeof(*vars) * COUNT_OF(facts));
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(facts); i++)
+        if (facts[i].value)
+            vars[n++] = (struct liege_var){str_of(facts[i].name), str_of(facts[i].value)};
+    x->req.vars = vars;
+    x->req.n_vars = n;
+}
+
 /* What the parser does not know: the connection. A web server in front has said itself who its
  * client is. */
 static void fill_connection(struct exchange *x)
@@ -306,7 +342,7 @@ static void fill_connection(struct exchange *x)
     bool gateway = x->proto.ops->gateway;
 
     if (!gateway) {
-        req->scheme = x->conn->tls ? https_scheme : http_scheme;
+        req->scheme = x->conn->tls || x->conn->client_tls ? https_scheme : http_scheme;
         req->remote_addr = str_of(x->conn->remote_addr);
         req->remote_port = str_of(x->conn->remote_port);
     }
@@ -314,6 +350,8 @@ static void fill_connection(struct exchange *x)
         req->server_name = str_of(x->conn->acceptor->server_name);
     if (!gateway || req->server_port.len == 0)
         req->server_port = str_of(x->conn->acceptor->server_port);
+    if (x->conn->tls)
+        fill_tls(x);
     req->body_length = http_body_length(&x->body);
     req->has_body = x->proto.facts.has_body || req->body_length > 0;
 }

@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "proto/proxy.h"
 #include "worker/answer.h"
+#include "worker/conn-io.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
 #include "worker/worker-private.h"
 
 #define TURN_REQUESTS 16 /* pipelined ones that are answered before others have their turn */
-#define READ_BYTES    ((size_t)4096)
 
 /* What became of a connection while one of its requests was taken. */
 enum taken {
@@ -84,7 +84,7 @@ static enum taken after_answer(struct conn *c, bool whole, bool client_closes, b
         return TAKEN_ALL;
     /* A client that said it sends nothing more leaves nothing unread: no need to linger. */
     if (client_closes && !more_input)
-        conn_close(c);
+        conn_hang_up(c);
     else
         conn_finish(c);
     return TAKEN_OVER;
@@ -199,6 +199,14 @@ static void wait_for_room(struct conn *c, const char *base, size_t len)
     (void)conn_listen(c);
 }
 
+void conn_take_proxy(struct conn *c, const struct proxy_header *h)
+{
+    c->proxy_due = false;
+    c->client_tls = h->tls;
+    if (h->has_addresses)
+        conn_set_client(c, &h->source, h->source_port);
+}
+
 /* Takes the PROXY header from the front of @len bytes at @base; *@ret_used is how many it was. */
 static enum taken take_proxy_header(struct conn *c, const char *base, size_t len, size_t *ret_used)
 {
@@ -217,10 +225,7 @@ static enum taken take_proxy_header(struct conn *c, const char *base, size_t len
     case PROXY_DONE:
         break;
     }
-    c->proxy_due = false;
-    c->tls = h.tls;
-    if (h.has_addresses)
-        conn_set_client(c, &h.source, h.source_port);
+    conn_take_proxy(c, &h);
     *ret_used = h.len;
     return TAKEN_ALL;
 }
@@ -315,7 +320,7 @@ static void on_end_of_input(struct conn *c)
 {
     if (c->state == CONN_HEAD || c->state == CONN_BODY)
         log_debug("%s: closed in the middle of a request", conn_peer(c));
-    conn_close(c);
+    conn_hang_up(c);
 }
 
 /* Where the next bytes are read to: those of a head that has begun are appended to it. */
@@ -326,7 +331,7 @@ static char *read_place(struct conn *c, size_t *ret_room)
         return crew_self()->scratch;
     }
     struct buf *in = &c->x->in;
-    if (buf_reserve(in, READ_BYTES) < 0)
+    if (buf_reserve(in, conn_io_room(c)) < 0)
         return NULL;
     *ret_room = in->capacity - in->end;
     return in->data + in->end;
@@ -341,12 +346,16 @@ void conn_read(struct conn *c)
         close_broken(c);
         return;
     }
-    ssize_t n = recv(c->io.fd, at, room, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = conn_io_read(c, at, room);
+    if (n == -EAGAIN) {
         (void)conn_listen(c);
         return;
     }
-    if (n <= 0) {
+    if (n < 0) {
+        conn_close(c);
+        return;
+    }
+    if (n == 0) {
         on_end_of_input(c);
         return;
     }

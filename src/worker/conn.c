@@ -15,38 +15,39 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "tls/tls.h"
+#include "worker/conn-io.h"
 #include "worker/dispatch.h"
 #include "worker/handoff.h"
 #include "worker/worker-private.h"
 
 #define SPARE_CONNS 64
 #define LINGER_US   (2 * US_PER_SEC)
-#define NEW_IDLE_US US_PER_SEC /* at the end, for a first request that is probably on its way */
 
 /* Of a state: what it waits for and how long. */
 struct state_rule {
-    uint32_t events;
+    enum { LISTENS_TO_NOTHING, READS, WRITES, WATCHES } listens; /* WATCHES: for its end */
     size_t timeout; /* offset in struct worker_conf; 0: LINGER_US */
     bool renews;    /* the time starts again with each sign of life */
     bool untimed;
     bool paced; /* there must be min-rate on the whole, too */
 };
 
-#define READS (EPOLLIN | EPOLLRDHUP)
-
 /* clang-format off */
 static const struct state_rule states[] = {
-    [CONN_IDLE]   = { .events = READS,
-                      .timeout = offsetof(struct worker_conf, keepalive_timeout_us) },
-    [CONN_HEAD]   = { .events = READS,
+    [CONN_HANDSHAKE] = { .listens = READS,
                       .timeout = offsetof(struct worker_conf, head_timeout_us) },
-    [CONN_BODY]   = { .events = READS, .renews = true, .paced = true,
+    [CONN_IDLE]   = { .listens = READS,
+                      .timeout = offsetof(struct worker_conf, keepalive_timeout_us) },
+    [CONN_HEAD]   = { .listens = READS,
+                      .timeout = offsetof(struct worker_conf, head_timeout_us) },
+    [CONN_BODY]   = { .listens = READS, .renews = true, .paced = true,
                       .timeout = offsetof(struct worker_conf, socket_timeout_us) },
-    [CONN_READY]  = { .events = EPOLLHUP, .untimed = true },
+    [CONN_READY]  = { .listens = WATCHES, .untimed = true },
     [CONN_CALL]   = { .untimed = true },
-    [CONN_WRITE]  = { .events = EPOLLOUT, .renews = true,
+    [CONN_WRITE]  = { .listens = WRITES, .renews = true,
                       .timeout = offsetof(struct worker_conf, socket_timeout_us) },
-    [CONN_LINGER] = { .events = READS },
+    [CONN_LINGER] = { .listens = READS },
 };
 /* clang-format on */
 static_assert(COUNT_OF(states) == CONN_STATE_COUNT, "one rule for each state");
@@ -108,15 +109,29 @@ void conn_set_state(struct conn *c, enum conn_state state)
         (void)exchange_progresses(c->x); /* from now on */
 }
 
+static uint32_t events_of(const struct conn *c)
+{
+    uint32_t events = 0;
+
+    switch (states[c->state].listens) {
+    case READS:
+    case WRITES:
+        events = conn_io_events(c, states[c->state].listens == WRITES);
+        return events == EPOLLIN ? EPOLLIN | EPOLLRDHUP : events;
+    case WATCHES:
+        assert(c->x);
+        /* A client that wanted to go on and closes has lost its patience; one that closes after its
+         * only request may wait for the answer all the same. */
+        return EPOLLHUP | (c->x->proto.facts.keep_alive ? EPOLLRDHUP : 0);
+    default:
+        return 0;
+    }
+}
+
 bool conn_listen(struct conn *c)
 {
-    uint32_t events = states[c->state].events;
+    uint32_t events = events_of(c);
     int r = 0;
-
-    /* A client that wanted to go on and closes has lost its patience; one that closes after its
-     * only request may wait for the answer all the same. */
-    if (c->state == CONN_READY && c->x->proto.facts.keep_alive)
-        events |= EPOLLRDHUP;
 
     if (c->listens == events)
         return true;
@@ -149,6 +164,7 @@ void conn_let_go(struct conn *c)
     struct worker *w = c->worker;
 
     stop_listening(c);
+    c->tls = tls_free(c->tls);
     closep(&c->io.fd);
     loop_timer_clear(w->loop, &c->timer);
     loop_task_cancel(&c->more);
@@ -197,15 +213,31 @@ struct exchange *conn_exchange(struct conn *c)
 
 void conn_finish(struct conn *c)
 {
-    if (shutdown(c->io.fd, SHUT_WR) < 0) {
-        conn_close(c); /* the client was faster */
+    int r = conn_io_end(c);
+
+    if (r == -EAGAIN && c->x) {
+        c->close_after = true; /* comes back here when there is room */
+        conn_set_state(c, CONN_WRITE);
+        (void)conn_listen(c);
         return;
     }
+    if (r < 0) {
+        conn_close(c); /* the client was faster, or has not taken its last answer all the time */
+        return;
+    }
+    c->tls = tls_free(c->tls); /* what still comes is thrown away as it is */
     if (c->x)
         exchange_end(c->worker, c->x);
     c->x = NULL;
     conn_set_state(c, CONN_LINGER);
     (void)conn_listen(c);
+}
+
+void conn_hang_up(struct conn *c)
+{
+    if (c->tls)
+        (void)conn_io_end(c); /* as far as it can be said without waiting */
+    conn_close(c);
 }
 
 void conn_refuse(struct conn *c, int status, unsigned retry_s, const char *reason)
@@ -306,6 +338,9 @@ static void on_event(struct loop_io *io, uint32_t events)
     case CONN_LINGER:
         linger(c);
         break;
+    case CONN_HANDSHAKE:
+        conn_shake_hands(c);
+        break;
     case CONN_READY:
         log_debug("%s: gone before its request had its turn", conn_peer(c));
         conn_close(c);
@@ -326,7 +361,7 @@ static void on_more(struct loop_task *t)
  * busy, say. */
 static bool has_news(const struct conn *c)
 {
-    struct pollfd p = {.fd = c->io.fd, .events = c->state == CONN_WRITE ? POLLOUT : POLLIN};
+    struct pollfd p = {.fd = c->io.fd, .events = (short)conn_io_events(c, c->state == CONN_WRITE)};
 
     return c->state != CONN_LINGER && poll(&p, 1, 0) > 0;
 }
@@ -354,6 +389,12 @@ static void on_deadline(struct conn *c)
         break;
     case CONN_IDLE:
         conn_finish(c);
+        break;
+    case CONN_HANDSHAKE:
+        if (c->proxy_due)
+            conn_refuse_proxy(c, "the PROXY header took longer than http-timeout");
+        else
+            conn_close(c);
         break;
     case CONN_WRITE:
         if (exchange_progresses(c->x))
@@ -385,13 +426,18 @@ static void on_timer(struct loop_timer *t)
         on_deadline(c);
 }
 
+void conn_shorten_idle(struct conn *c, uint64_t grace_us)
+{
+    set_deadline(c, MIN(c->deadline_us, now_us(c) + MAX(grace_us, c->worker->drain_idle_us)));
+}
+
 void conn_drain(struct conn *c)
 {
-    uint64_t grace_us = c->worker->drain_idle_us;
+    uint64_t grace_us = c->n_requests == 0 ? CONN_NEW_IDLE_US : 0;
 
     if (c->state != CONN_IDLE)
         return; /* later, when its answer is sent */
-    int r = grace_us > 0 ? handoff_give(c) : -ESRCH;
+    int r = c->worker->drain_idle_us > 0 ? handoff_give(c) : -ESRCH;
     if (r == 0) {
         conn_let_go(c);
         return;
@@ -400,12 +446,10 @@ void conn_drain(struct conn *c)
         worker_offer_later(c->worker);
     if (has_news(c))
         return;
-    if (c->n_requests == 0)
-        grace_us = MAX(grace_us, NEW_IDLE_US);
-    if (grace_us == 0)
+    if (MAX(grace_us, c->worker->drain_idle_us) == 0)
         conn_finish(c);
     else
-        set_deadline(c, MIN(c->deadline_us, now_us(c) + grace_us));
+        conn_shorten_idle(c, grace_us);
 }
 
 struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd)

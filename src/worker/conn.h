@@ -11,18 +11,21 @@
 #include "worker/exchange.h"
 
 struct acceptor;
+struct proxy_header;
+struct tls;
 struct worker;
 
 /* A client's connection. Idle, it holds nothing but this: bytes are read into scratch memory and
  * parsed there; what a request needs hangs on it as long as the request is not answered. */
 
 enum conn_state {
-    CONN_IDLE,   /* no byte of a request yet */
-    CONN_HEAD,   /* part of a head is here */
-    CONN_BODY,   /* the head is here, part of the body is missing */
-    CONN_READY,  /* the request is complete and waits for the application */
-    CONN_CALL,   /* the application has it, on some thread; the loop leaves it alone */
-    CONN_WRITE,  /* the answer is complete; the client has not taken all of it */
+    CONN_HANDSHAKE, /* TLS is being agreed on */
+    CONN_IDLE,      /* no byte of a request yet */
+    CONN_HEAD,      /* part of a head is here */
+    CONN_BODY,      /* the head is here, part of the body is missing */
+    CONN_READY,     /* the request is complete and waits for the application */
+    CONN_CALL,      /* the application has it, on some thread; the loop leaves it alone */
+    CONN_WRITE,     /* the answer is complete; the client has not taken all of it */
     CONN_LINGER, /* everything is said; what the client still sends is thrown away until it closes
                     too, because closing with unread bytes would reset the connection and could
                     destroy the answer on its way (RFC 9112 section 9.6) */
@@ -34,13 +37,14 @@ struct conn {
     struct worker *worker;
     const struct acceptor *acceptor;
     enum proto_id protocol;
+    struct tls *tls;  /* NULL: plain */
     struct list link; /* in worker->conns, or in worker->ready, or spare */
     enum conn_state state;
     uint32_t listens; /* what epoll was told; 0: it does not know the connection */
     bool close_after; /* no further request on this connection */
     bool proxy_due;   /* a PROXY header must come first */
     bool trusted;     /* the peer may say who the client is: worker->forwarded */
-    bool tls;         /* the client uses TLS, as the PROXY header says */
+    bool client_tls;  /* the client uses TLS, as the PROXY header says */
     unsigned n_requests;
     uint64_t since_us;    /* of the state */
     uint64_t deadline_us; /* of the state; the timer may be set earlier and look again */
@@ -77,6 +81,9 @@ void conn_let_go(struct conn *c);
 /* All is said: waits for the client to close too. */
 void conn_finish(struct conn *c);
 
+/* The same for a client that has said that it sends nothing more: closes at once. */
+void conn_hang_up(struct conn *c);
+
 /* Answers a request that will not reach an application, unless there is nobody to answer (@status
  * is 0, or nothing of a request is here), and closes. @retry_s: when to come again, in seconds, or
  * 0. */
@@ -103,7 +110,23 @@ struct exchange *conn_exchange(struct conn *c);
 /* For lines of the log. */
 const char *conn_peer(const struct conn *c);
 
+/* The worker finishes: @c, which is idle, waits no longer than drain_idle_us, but @grace_us at
+ * least. */
+void conn_shorten_idle(struct conn *c, uint64_t grace_us);
+#define CONN_NEW_IDLE_US US_PER_SEC /* for a first request that is probably on its way */
+
+/* TLS (conn-tls.c) */
+
+/* Begins TLS on a new connection. */
+void conn_begin_tls(struct conn *c);
+
+/* Goes on with its handshake, and reads when that is done. */
+void conn_shake_hands(struct conn *c);
+
 /* Reading (conn-read.c) */
+
+/* Believes the PROXY header @h. */
+void conn_take_proxy(struct conn *c, const struct proxy_header *h);
 
 /* Reads what the client has sent and does what follows from it. */
 void conn_read(struct conn *c);

@@ -30,10 +30,10 @@ struct crew_member {
     pthread_t thread;
     struct list link; /* in crew->returning */
     pthread_cond_t changed;
-    bool leads;               /* the lead was passed on to it */
-    bool inside;              /* holds the interpreters' locks */
-    uint64_t turn;            /* the baton during its call */
-    struct exchange *calling; /* the request that the application has from it */
+    bool leads;                       /* the lead was passed on to it */
+    bool inside;                      /* holds the interpreters' locks */
+    uint64_t turn;                    /* the baton during its call */
+    struct exchange *calling;         /* the request that the application has from it */
     char scratch[CREW_SCRATCH_BYTES]; /* what was just read; valid within one callback */
 };
 

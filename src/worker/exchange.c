@@ -13,11 +13,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "worker/conn-io.h"
 #include "worker/conn.h"
 #include "worker/worker-private.h"
 
@@ -118,14 +117,11 @@ int exchange_put_error(struct exchange *x, int status, const struct liege_field 
 /* Sends a part of the file, then the other connections have their turn. */
 static int send_file(struct exchange *x)
 {
-    off_t offset = (off_t)x->file.offset;
     size_t len = (size_t)MIN(x->file.left, (uint64_t)FILE_TURN_BYTES);
-    ssize_t n = sendfile(x->conn->io.fd, x->file.fd, &offset, len);
+    ssize_t n = conn_io_send_file(x->conn, x->file.fd, x->file.offset, len);
 
     if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    if (n == 0)
-        return -EIO; /* the file became shorter: the client was promised more */
+        return n == -EAGAIN ? 0 : (int)n;
     x->file.offset += (uint64_t)n;
     x->file.left -= (uint64_t)n;
     if (x->file.left == 0)
@@ -136,21 +132,20 @@ static int send_file(struct exchange *x)
 int exchange_send(struct exchange *x, const struct iovec *iov, size_t n_iov)
 {
     struct iovec all[5];
-    struct msghdr msg = {.msg_iov = all};
-    size_t waiting = buf_len(&x->out), sent = 0;
+    size_t n_all = 0, waiting = buf_len(&x->out), sent = 0;
 
     assert(n_iov < COUNT_OF(all) && x->file.fd < 0);
     if (waiting > 0)
-        all[msg.msg_iovlen++] = (struct iovec){.iov_base = buf_at(&x->out), .iov_len = waiting};
+        all[n_all++] = (struct iovec){.iov_base = buf_at(&x->out), .iov_len = waiting};
     for (size_t i = 0; i < n_iov; i++)
         if (iov[i].iov_len > 0)
-            all[msg.msg_iovlen++] = iov[i];
-    if (msg.msg_iovlen == 0)
+            all[n_all++] = iov[i];
+    if (n_all == 0)
         return 0;
 
-    ssize_t n = sendmsg(x->conn->io.fd, &msg, MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
-        return -errno;
+    ssize_t n = conn_io_write(x->conn, all, n_all);
+    if (n < 0 && n != -EAGAIN)
+        return (int)n;
     sent = n > 0 ? (size_t)n : 0;
 
     size_t of_out = MIN(sent, waiting);
@@ -170,9 +165,10 @@ int exchange_send(struct exchange *x, const struct iovec *iov, size_t n_iov)
 int exchange_flush(struct exchange *x)
 {
     while (buf_len(&x->out) > 0) {
-        ssize_t n = send(x->conn->io.fd, buf_at(&x->out), buf_len(&x->out), MSG_NOSIGNAL);
+        const struct iovec iov = {.iov_base = buf_at(&x->out), .iov_len = buf_len(&x->out)};
+        ssize_t n = conn_io_write(x->conn, &iov, 1);
         if (n < 0)
-            return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+            return n == -EAGAIN ? 0 : (int)n;
         buf_consume(&x->out, (size_t)n);
     }
     return x->file.fd >= 0 ? send_file(x) : 0;
@@ -207,7 +203,7 @@ bool exchange_progresses(struct exchange *x)
 static int wait_for_room(const struct exchange *x)
 {
     const struct worker *w = x->conn->worker;
-    struct pollfd p = {.fd = x->conn->io.fd, .events = POLLOUT};
+    struct pollfd p = {.fd = x->conn->io.fd, .events = (short)conn_io_events(x->conn, true)};
     struct crew_member *self = crew_self();
 
     assert(!self || self->calling);

@@ -29,7 +29,7 @@ struct entry {
     uint64_t ready_us;
     struct net_addr client;
     char remote_port[6];
-    bool proxy_due, tls;
+    bool proxy_due, client_tls;
 };
 
 static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
@@ -41,7 +41,7 @@ static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
         .n_requests = c->n_requests,
         .client = c->client,
         .proxy_due = c->proxy_due,
-        .tls = c->tls,
+        .client_tls = c->client_tls,
     };
 
     memcpy(e.remote_port, c->remote_port, sizeof(e.remote_port));
@@ -89,6 +89,8 @@ int handoff_give(struct conn *c)
 {
     if (c->close_after)
         return -ESHUTDOWN;
+    if (c->tls)
+        return -EOPNOTSUPP; /* what TLS has agreed on is in this process alone */
     int r = c->x ? give_request(c) : give_idle(c);
     if (r == 0)
         atomic_fetch_add_explicit(&worker_slot(c->worker)->n_given, 1, memory_order_relaxed);
@@ -157,7 +159,7 @@ static int adopt(struct worker *w, const struct entry *e, const char *data, cons
     conn_set_client(c, &e->client, 0);
     memcpy(c->remote_port, e->remote_port, sizeof(c->remote_port));
     c->proxy_due = e->proxy_due;
-    c->tls = e->tls;
+    c->client_tls = e->client_tls;
     if (!a) {
         conn_finish(c); /* its socket is no longer configured */
         return 0;

@@ -22,6 +22,7 @@ struct acceptor {
     uint32_t id; /* struct worker_listener */
     const char *name;
     enum proto_id protocol;
+    struct tls_context *tls; /* of an https-socket, else NULL */
     char server_name[256];
     char server_port[8];
 };
@@ -62,7 +63,7 @@ struct worker {
     struct log_limit refusals;
     const char *spool_dir;
 
-    bool draining;
+    _Atomic(bool) draining;  /* read by all threads */
     _Atomic(bool) closes;    /* answers say that their connection closes; read by all threads */
     uint64_t drain_idle_us;  /* how long connections may stay idle then; 0: nobody follows */
     struct loop_timer offer; /* idle connections again, for which the queue had no room */

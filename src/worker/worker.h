@@ -19,7 +19,8 @@ struct worker_listener {
     int fd;
     uint32_t id; /* the same in all generations */
     enum proto_id protocol;
-    const char *name; /* as the configuration writes it */
+    struct tls_context *tls; /* NULL: plain */
+    const char *name;        /* as the configuration writes it */
 };
 
 /* What a worker starts with: this and nothing else. */

@@ -105,7 +105,7 @@ def instance(start, configure, folder):
     def start_instance(settings, files=None, arguments=(), wait=True, name="app.ini", **kw):
         where = folder / f"{name}.sock"
         text = "[liege]\n"
-        if not re.search(r"^(http-)?socket\s*=", settings, re.MULTILINE):
+        if not re.search(r"^(https?-)?socket\s*=", settings, re.MULTILINE):
             text += f"http-socket = {where}\n"
         config = configure(name, text + settings + "\n", files)
         server = start(config, *arguments, **kw)

@@ -37,9 +37,11 @@ class Response:
 
 class Connection:
     """One connection, from the address @source if one is given. Use as a context manager, or
-    close()."""
+    close(). With @tls, an ssl.SSLContext, through TLS to "localhost"; an end that was not announced
+    is an error then. @first is sent before that."""
 
-    def __init__(self, address, timeout=PATIENCE, source=None):
+    def __init__(self, address, timeout=PATIENCE, source=None, tls=None, session=None,
+                 first=b""):
         target = addresses.parse(address)
         self.socket = socket.socket(addresses.family(target), socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
@@ -48,6 +50,10 @@ class Connection:
             if source:
                 self.socket.bind((source, 0))
             self.socket.connect(target)
+            self.socket.sendall(first)
+            if tls:
+                self.socket = tls.wrap_socket(self.socket, server_hostname="localhost",
+                                              suppress_ragged_eofs=False, session=session)
         except OSError:
             self.socket.close()
             raise
@@ -203,7 +209,7 @@ def request_bytes(target="/", method="GET", fields=(), body=None, version="1.1")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
 
 
-def get(address, target="/", **kw):
+def get(address, target="/", tls=None, **kw):
     """One request on a connection of its own."""
-    with Connection(address) as c:
+    with Connection(address, tls=tls) as c:
         return c.request(target, fields=[*kw.pop("fields", ()), ("Connection", "close")], **kw)

@@ -19,11 +19,13 @@ class Load:
     """Runs from start (or "with") to stop(). @check, if given, gets each body and says whether it is
     whole."""
 
-    def __init__(self, address, keep_alive=8, per_request=4, target="/", check=None, pause=0):
+    def __init__(self, address, keep_alive=8, per_request=4, target="/", check=None, pause=0,
+                 tls=None):
         self.address = addresses.parse(address)
         self.n_clients = keep_alive, per_request
         self.target = target
         self.check = check
+        self.tls = tls  # an ssl.SSLContext
         self.pause = pause  # seconds between two requests of a client
         self.ok = 0
         self.statuses = collections.Counter()
@@ -98,7 +100,8 @@ class Load:
     async def _connect(self):
         if isinstance(self.address, str):
             return await asyncio.open_unix_connection(self.address)
-        return await asyncio.open_connection(*self.address)
+        name = {"server_hostname": "localhost"} if self.tls else {}
+        return await asyncio.open_connection(*self.address, ssl=self.tls, **name)
 
     @staticmethod
     def _close(connection):
