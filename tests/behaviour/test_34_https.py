@@ -16,6 +16,7 @@ from harness.certificates import Authority, openssl
 from harness.client import Connection, get, request_bytes
 from harness.data import pattern
 from harness.load import Load
+from harness.meeting import Meeting
 from harness.programs import PATIENCE
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
@@ -164,6 +165,22 @@ def test_slow_readers(https, tls, folder, target):
     for c in readers:
         assert c.response().body == pattern(n)
         c.close()
+
+
+def test_requests_behind_a_slow_one_have_their_turn(https, tls, folder):
+    """They stay with their worker, whose loop goes on meanwhile."""
+    server = https()
+    with Meeting(folder) as meeting, Connection(server.address, tls=tls) as slow:
+        slow.send(request_bytes(meeting.target))
+        visitor = meeting.arrive()
+        others = [Connection(server.address, tls=tls) for _ in range(5)]  # shakes hands
+        for n, c in enumerate(others):
+            c.send(request_bytes(f"/query?{n}"))
+        visitor.release()
+        assert slow.response().body == b"released"
+        for n, c in enumerate(others):
+            assert c.response().body == b"%d" % n
+            c.close()
 
 
 def test_a_body_that_is_cut_looks_cut(https, tls):
