@@ -31,8 +31,8 @@ int sock_listen(const struct addr *a, const struct sock_options *options,
 
 #define SOCK_TAKEOVER_MS 2000
 
-/* Gives the file at @path, if it still is @file, the owner and mode of @options; what is right is not
- * touched. Returns 0, -ESTALE if it is another file, or another negative errno. */
+/* Gives the file at @path, if it still is @file, the owner and mode of @options; what is right is
+ * not touched. Returns 0, -ESTALE if it is another file, or another negative errno. */
 int sock_adjust(const char *path, const struct sock_file *file,
                 const struct sock_options *options) _must_check_;
 

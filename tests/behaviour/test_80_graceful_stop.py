@@ -99,13 +99,13 @@ def test_it_ends_under_load(instance, free_address, folder, address):
 
 
 BUSY = """
-import atexit, time
+import atexit, threading
 
 atexit.register(print, "exit handlers", flush=True)
 
 
 def application(environ, start_response):
-    time.sleep(0.02)
+    threading.Event().wait(0.02)
     start_response("200 OK", [])
     return [b"done"]
 """
