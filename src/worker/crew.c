@@ -168,7 +168,9 @@ static void take_back(struct crew *c, struct crew_member *self)
     atomic_fetch_or(&c->flags, CREW_WANTED);
     while (!self->leads) {
         uint64_t baton = atomic_load(&c->baton);
-        if (in_call(baton) && list_first(&c->returning) == &self->link && take_from(c, baton)) {
+        if (in_call(baton) && list_first(&c->returning) == &self->link) {
+            if (!take_from(c, baton))
+                continue; /* just over: whose call it was is in the loop, and knows nothing of us */
             list_remove(&self->link);
             break;
         }
