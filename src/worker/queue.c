@@ -80,8 +80,10 @@ int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, con
     c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
     memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
     if (sendmsg(q->give_fd, &msg, MSG_NOSIGNAL) < 0) {
+        int r = -errno;
         atomic_fetch_add(&q->board->n_full, 1);
-        return errno == EINTR ? -EAGAIN : -errno;
+        /* ETOOMANYREFS: so many descriptors of this user are on their way (unix(7)). */
+        return r == -EINTR || r == -ETOOMANYREFS ? -EAGAIN : r;
     }
     if (atomic_fetch_add(&q->board->depth, 1) <= 0)
         on_empty(q);
