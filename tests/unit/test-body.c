@@ -2,6 +2,7 @@
 #include "http/body.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -190,6 +191,59 @@ static void test_file_is_private(void **state)
     http_body_done(&b);
 }
 
+/* A body of any kind becomes a file that another one takes over, where it goes on. */
+static void test_to_file_and_adopt(void **state)
+{
+    static const size_t lens[] = {0, 1, 99, 100, 101, 5000};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(lens); i++) {
+        size_t len = lens[i];
+        char *text = make_text(len + 250);
+        struct http_body from, to;
+
+        http_body_init(&from, 100, DIR);
+        http_body_init(&to, 100, DIR);
+        fill(&from, text, len, 7);
+        for (int twice = 0; twice < 2; twice++) {
+            assert_int_equal(http_body_to_file(&from), 0);
+            assert_true(from.fd >= 0);
+            assert_int_equal(from.memory_len, 0);
+            assert_int_equal(http_body_length(&from), len);
+        }
+        check_read(&from, text, len, 33);
+
+        http_body_adopt(&to, dup(from.fd), len);
+        http_body_done(&from); /* its own descriptor */
+        assert_int_equal(http_body_length(&to), len);
+        check_read(&to, text, len, 33);
+        check_lines(&to, text, len, (size_t)-1);
+        assert_int_equal(http_body_append(&to, text + len, 250), 0);
+        check_read(&to, text, len + 250, 33);
+
+        int fd = to.fd;
+        http_body_reset(&to);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        fill(&to, text, 50, 50); /* of the file nothing is left */
+        check_read(&to, text, 50, 33);
+        http_body_done(&to);
+        free(text);
+    }
+}
+
+/* What can be said of a file is said; the body can still be read. */
+static void test_no_file(void **state)
+{
+    struct http_body b;
+
+    (void)state;
+    http_body_init(&b, 10, "/nonexistent");
+    fill(&b, "abc", 3, 3);
+    assert_int_equal(http_body_to_file(&b), -ENOENT);
+    check_read(&b, "abc", 3, 3);
+    http_body_done(&b);
+}
+
 static void test_errors(void **state)
 {
     struct rlimit old, small = {.rlim_cur = 1000};
@@ -226,9 +280,10 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),   cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_seek),   cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_errors), cmocka_unit_test(test_file_is_private),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_seek),    cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_errors),  cmocka_unit_test(test_file_is_private),
+        cmocka_unit_test(test_no_file), cmocka_unit_test(test_to_file_and_adopt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

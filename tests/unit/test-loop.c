@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -338,8 +339,154 @@ static void test_order_in_a_round(void **state)
     queue(&restless, 'a');
     set_timer(&timer, 't', -1);
     assert_int_equal(unit_run_loop(), 0);
-    assert_string_equal(trace, "itaz"); /* descriptors, deadlines, tasks */
+    /* What is there already, then rounds: descriptors, deadlines, tasks. */
+    assert_string_equal(trace, "aitaz");
     (void)source_free(s);
+}
+
+/* Yielding: another thread goes on where this one stopped */
+
+static void read_and_yield(struct loop_io *io, uint32_t events)
+{
+    char byte = 0;
+
+    (void)events;
+    assert_int_equal(read(io->fd, &byte, 1), 1);
+    note('y');
+    loop_yield(unit_loop);
+}
+
+/* The other events of the batch wait, and are not asked for a second time. */
+static void test_yield_in_a_batch(void **state)
+{
+    unsigned rounds = loop_rounds(unit_loop);
+
+    (void)state;
+    for (size_t i = 0; i < N_SOURCES; i++)
+        sources[i] = source_new(read_and_yield);
+    for (size_t i = 1; i <= N_SOURCES; i++) {
+        assert_int_equal(unit_run_loop(), LOOP_YIELDED);
+        assert_int_equal(strlen(trace), i);
+        assert_int_equal(loop_rounds(unit_loop), rounds + 1);
+    }
+    for (size_t i = 0; i < N_SOURCES; i++)
+        sources[i] = source_free(sources[i]);
+}
+
+/* An event that waits is struck out with its source, as ever. */
+static void test_removed_after_a_yield(void **state)
+{
+    struct letter_task t = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        sources[i] = source_new(read_and_yield);
+    assert_int_equal(unit_run_loop(), LOOP_YIELDED);
+    for (size_t i = 0; i < 2; i++)
+        sources[i] = source_free(sources[i]);
+    queue(&t, 'z');
+    assert_int_equal(unit_run_loop(), 0);
+    assert_string_equal(trace, "yz");
+}
+
+static void yield_by_timer(struct loop_timer *t)
+{
+    (void)t;
+    note('t');
+    loop_yield(unit_loop);
+}
+
+static void yield_by_task(struct loop_task *t)
+{
+    note('k');
+    loop_yield(unit_loop);
+    (void)t;
+}
+
+/* Deadlines and work stop early, too, and go on in their order. */
+static void test_yield_in_a_round(void **state)
+{
+    struct loop_timer timers[2] = {{.fn = yield_by_timer}, {.fn = yield_by_timer}};
+    struct loop_task tasks[2];
+    struct letter_task last_task = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        loop_timer_set(unit_loop, &timers[i], 1 + i);
+        loop_task_init(&tasks[i], yield_by_task);
+        loop_task_queue(unit_loop, &tasks[i]);
+    }
+    queue(&last_task, 'z');
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(unit_run_loop(), LOOP_YIELDED);
+    assert_string_equal(trace, "ttkk");
+    assert_int_equal(unit_run_loop(), 0);
+    assert_string_equal(trace, "ttkkz");
+}
+
+static void yield_and_stop(struct loop_task *t)
+{
+    (void)t;
+    loop_stop(unit_loop, 5);
+    loop_yield(unit_loop);
+}
+
+/* Whoever goes on is told that the loop was stopped. */
+static void test_yield_and_stop(void **state)
+{
+    struct loop_task t;
+
+    (void)state;
+    loop_task_init(&t, yield_and_stop);
+    loop_task_queue(unit_loop, &t);
+    assert_int_equal(unit_run_loop(), LOOP_YIELDED);
+    assert_int_equal(unit_run_loop(), 5);
+}
+
+static void *run_until_yield(void *data)
+{
+    int *code = data;
+
+    *code = loop_run(unit_loop);
+    return NULL;
+}
+
+/* The first callback has another thread run the loop; that one takes an event of the same batch and
+ * one that is new, and yields; then the first goes on with what is left. */
+static void lend_the_loop(struct loop_io *io, uint32_t events)
+{
+    static int n;
+    pthread_t other;
+    char byte = 0;
+    int code = 0;
+
+    (void)events;
+    assert_int_equal(read(io->fd, &byte, 1), 1);
+    if (n++ > 0) {
+        note('2');
+        loop_yield(unit_loop);
+        return;
+    }
+    note('(');
+    assert_int_equal(pthread_create(&other, NULL, run_until_yield, &code), 0);
+    assert_int_equal(pthread_join(other, NULL), 0);
+    assert_int_equal(code, LOOP_YIELDED);
+    note(')');
+}
+
+static void test_lent_in_a_callback(void **state)
+{
+    struct letter_task t = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        sources[i] = source_new(lend_the_loop);
+    assert_int_equal(unit_run_loop(), LOOP_YIELDED); /* by the third */
+    assert_string_equal(trace, "(2)2");
+    queue(&t, 'z');
+    assert_int_equal(unit_run_loop(), 0);
+    for (size_t i = 0; i < 3; i++)
+        sources[i] = source_free(sources[i]);
 }
 
 /* Signals and hooks */
@@ -415,6 +562,11 @@ int main(void)
         LOOP_TEST(test_tasks),
         LOOP_TEST(test_task_cancels_task),
         LOOP_TEST(test_order_in_a_round),
+        LOOP_TEST(test_yield_in_a_batch),
+        LOOP_TEST(test_removed_after_a_yield),
+        LOOP_TEST(test_yield_in_a_round),
+        LOOP_TEST(test_yield_and_stop),
+        LOOP_TEST(test_lent_in_a_callback),
         LOOP_TEST(test_signals),
         LOOP_TEST(test_hooks),
         LOOP_TEST(test_no_leak),

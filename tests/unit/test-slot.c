@@ -504,6 +504,77 @@ static void test_hello_and_stop(void **state)
     assert_string_equal(slot.reason, "exited with code 0");
 }
 
+static void start_and_await_ready(worker_fn *worker)
+{
+    reset(worker, true);
+    slot_handle(&slot, SLOT_START, "");
+    (void)unit_run_loop();
+    assert_int_equal(slot.state, SLOT_READY);
+    assert_false(loop_timer_is_set(&slot.timer)); /* it may stay for ever */
+}
+
+static void close_and_finish(int fd)
+{
+    say(fd, FAMILY_READY, "");
+    await_order(fd, FAMILY_DRAIN, FAMILY_DRAIN_SUCCEEDED);
+    say(fd, FAMILY_CLOSED, "");
+    say(fd, FAMILY_RELOAD, ""); /* ends the round, and the test looks */
+    do_nothing(fd);
+}
+
+/* A worker that finishes may take connections until it says that it does not. */
+static void test_closed(void **state)
+{
+    (void)state;
+    reset(close_and_finish, true);
+    slot_handle(&slot, SLOT_START, "");
+    assert_false(slot.accepting);
+    (void)unit_run_loop();
+    assert_true(slot.accepting);
+    slot_handle(&slot, SLOT_DRAIN, "told to finish");
+    assert_true(slot.accepting);
+    (void)unit_run_loop();
+    assert_string_equal(fake.trace, "fork;ready;closed;reload;");
+    assert_int_equal(slot.state, SLOT_DRAINING);
+    assert_false(slot.accepting);
+}
+
+/* The same when somebody else has told it, with a signal: its slot goes on being used. */
+static void close_by_itself(int fd)
+{
+    say(fd, FAMILY_READY, "");
+    say(fd, FAMILY_CLOSED, "");
+    say(fd, FAMILY_RELOAD, "");
+    do_nothing(fd);
+}
+
+static void test_closed_by_itself(void **state)
+{
+    (void)state;
+    start_and_await_ready(close_by_itself);
+    (void)unit_run_loop();
+    assert_string_equal(fake.trace, "fork;ready;closed;reload;");
+    assert_int_equal(slot.state, SLOT_READY);
+    assert_false(slot.accepting);
+}
+
+/* A dead one takes no connections, whatever it has said. */
+static void serve_and_die(int fd)
+{
+    say(fd, FAMILY_READY, "");
+    _exit(0);
+}
+
+static void test_dead_is_closed(void **state)
+{
+    (void)state;
+    start_and_await_ready(serve_and_die);
+    assert_true(slot.accepting);
+    (void)unit_run_loop();
+    assert_string_equal(fake.trace, "fork;ready;fork;");
+    assert_false(slot.accepting);
+}
+
 static void fail_to_load(int fd)
 {
     say(fd, FAMILY_LOYAL, ""); /* a round reads one message: its end is seen before the second */
@@ -554,15 +625,6 @@ static void be_ready_and_deaf(int fd)
 {
     say(fd, FAMILY_READY, "");
     do_nothing(fd);
-}
-
-static void start_and_await_ready(worker_fn *worker)
-{
-    reset(worker, true);
-    slot_handle(&slot, SLOT_START, "");
-    (void)unit_run_loop();
-    assert_int_equal(slot.state, SLOT_READY);
-    assert_false(loop_timer_is_set(&slot.timer)); /* it may stay for ever */
 }
 
 static void test_end_of_mercy(void **state)
@@ -696,6 +758,8 @@ int main(void)
         SLOT_TEST(test_start_timeout),  SLOT_TEST(test_end_of_mercy),
         SLOT_TEST(test_deaf_worker),    SLOT_TEST(test_hostile_workers),
         SLOT_TEST(test_stranger),       SLOT_TEST(test_ready_twice),
+        SLOT_TEST(test_closed),         SLOT_TEST(test_closed_by_itself),
+        SLOT_TEST(test_dead_is_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
