@@ -2,6 +2,7 @@
 """A place where a test and the application under test meet: the application calls from within a
 request and goes on only when the test lets it. So a test knows that a request is being served, and
 decides when its answer comes, without a clock."""
+import select
 import socket
 
 from .programs import PATIENCE
@@ -36,6 +37,10 @@ class Meeting:
         visitor = Visitor(s)
         self._visitors.append(visitor)
         return visitor
+
+    def somebody_waits(self):
+        """True if a request has come by that nobody has taken with arrive()."""
+        return bool(select.select([self._listener], [], [], 0)[0])
 
 
 class Visitor:
