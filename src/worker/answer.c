@@ -55,12 +55,14 @@ static int send_or_go(struct exchange *x, const struct iovec *iov, size_t n_iov,
     return r < 0 ? gone(x, r) : 0;
 }
 
-/* False if the connection ends with this answer, because its worker does: one through TLS, which
- * cannot be given to another, as soon as that drains. */
+/* False if the connection ends with this answer: its socket is no longer configured, or its worker
+ * ends. One through TLS, which cannot be given to another, ends as soon as the worker drains. */
 static bool may_go_on(const struct conn *c)
 {
     const struct worker *w = c->worker;
 
+    if (c->close_after)
+        return false;
     if (c->tls && atomic_load_explicit(&w->draining, memory_order_relaxed))
         return false;
     return !atomic_load_explicit(&w->closes, memory_order_relaxed);

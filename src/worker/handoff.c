@@ -160,7 +160,7 @@ static int adopt(struct worker *w, const struct entry *e, const char *data, cons
     memcpy(c->remote_port, e->remote_port, sizeof(c->remote_port));
     c->proxy_due = e->proxy_due;
     c->client_tls = e->client_tls;
-    if (!a) {
+    if (!a && e->kind == HANDOFF_IDLE) {
         conn_finish(c); /* its socket is no longer configured */
         return 0;
     }
@@ -174,8 +174,12 @@ static int adopt(struct worker *w, const struct entry *e, const char *data, cons
         conn_close(c);
         return 0;
     }
-    if (!has_gone(c))
+    if (!has_gone(c)) {
+        /* What was accepted is answered, also of a socket that is no longer configured; as if it
+         * had come through the first one. */
+        c->close_after = !a;
         return HANDOFF_REQUEST;
+    }
     atomic_fetch_add(&w->start->queue.board->n_gone, 1);
     conn_close(c);
     return 0;
