@@ -217,7 +217,7 @@ def test_one_more_than_max_waiting_is_refused_at_once(web, meeting):
             assert w.request().status == 200
         close(*idle, *waiting)
     assert calls_of(server).count("/query") == 3
-    assert server.log.find("answered 503: too many requests wait for a worker")
+    server.wait_line("answered 503: too many requests wait for a worker")
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -358,22 +358,55 @@ def test_requests_that_wait_are_answered_when_their_worker_ends(web, meeting, pr
     close(*held, *probes, *waiting)
 
 
-def test_connections_to_a_socket_that_is_no_longer_configured(instance, meeting, folder):
+def drop(server, line):
+    """Takes @line out of the configuration and reloads."""
+    new = pathlib.Path(f"{server.config}.new")
+    new.write_text(server.config.read_text().replace(line, ""))
+    new.rename(server.config)
+    reload(server, 2)
+
+
+def test_idle_connections_to_a_socket_that_is_no_longer_configured(instance, folder):
     server = instance(f"http-socket = {folder}/stays\nhttp-socket = {folder}/goes\n{WEB}")
     stays, goes = ([Connection(folder / name) for _ in range(20)] for name in ("stays", "goes"))
     for c in [*stays, *goes]:
         assert c.request().status == 200
-    text = server.config.read_text().replace(f"http-socket = {folder}/goes\n", "")
-    new = pathlib.Path(f"{server.config}.new")
-    new.write_text(text)
-    new.rename(server.config)
-    reload(server, 2)
+    drop(server, f"http-socket = {folder}/goes\n")
     for c in goes:
         assert c.at_end()
     for c in stays:
         answer = c.request()
         assert answer.status == 200 and not answer.close
     close(*stays, *goes)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_requests_to_a_socket_that_is_no_longer_configured(instance, meeting, folder, processes):
+    """They were accepted, and so they are answered."""
+    server = instance(f"http-socket = {folder}/stays\nhttp-socket = {folder}/goes\n{WEB}"
+                      f"processes = {processes}")
+    server.address = f"{folder}/goes"
+    clients = connect_by_worker(server, 3, workers=processes)
+    held, visitors = [clients[pid].pop() for pid in clients], []
+    for c in held:
+        c.send(request_bytes(meeting.target))
+        visitors.append(meeting.arrive())
+    probes = [some.pop() for some in clients.values()]
+    waiting = sum(clients.values(), [])
+    for c in waiting:
+        c.send(request_bytes("/pid"))
+    for probe in probes:
+        refuse(probe)
+    drop(server, f"http-socket = {folder}/goes\n")
+    for c in waiting:
+        answer = c.response()
+        assert int(answer.body) not in {v.pid for v in visitors} and answer.close
+        assert c.at_end()
+    for c, v in zip(held, visitors):
+        v.release()
+        assert c.response().body == b"released"
+        assert c.at_end()
+    close(*held, *probes, *waiting)
 
 
 def test_an_end_of_the_instance_closes_in_order(web, meeting):
