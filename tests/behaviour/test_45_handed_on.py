@@ -197,6 +197,31 @@ def test_both_are_busy_and_the_first_that_is_free_goes_on(web, meeting):
     close(*held, *sum(clients.values(), []))
 
 
+@pytest.mark.plain
+def test_a_client_that_has_gone_is_not_served(web, meeting):
+    """It closed its connection while its request waited for whoever is free."""
+    server = web("processes = 2")
+    clients = connect_by_worker(server, 4)
+    held, visitors = [clients[pid].pop() for pid in clients], []
+    for c in held:
+        c.send(request_bytes(meeting.target))
+        visitors.append(meeting.arrive())
+    for some in clients.values():
+        some[0].send(request_bytes("/goes", "POST", body=pattern(100_000)))
+        some[1].send(request_bytes("/stays", fields=[("Connection", "close")]))
+        refuse(some[2])
+        some[0].close()
+        some[1].end_sending()
+    for c, v in zip(held, visitors):
+        v.release()
+        assert c.response().body == b"released"
+    for some in clients.values():
+        assert some[1].response().status == 200
+    served = [path for c in held for path in json.loads(c.request("/calls").body)]
+    assert served.count("/stays") == 2 and "/goes" not in served
+    close(*held, *sum(clients.values(), []))
+
+
 # A worker that is lost
 
 @pytest.mark.plain
@@ -420,6 +445,33 @@ def test_an_end_of_the_instance_closes_in_order(web, meeting):
         assert c.response().body == b"released"
     assert server.wait() == 0
     close(*clients)
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("processes", [1, 2])
+def test_requests_that_wait_are_answered_at_the_end_of_the_instance(web, meeting, processes):
+    server = web(f"processes = {processes}")
+    clients = connect_by_worker(server, 5, workers=processes)
+    held, visitors = [clients[pid].pop() for pid in clients], []
+    for c in held:
+        c.send(request_bytes(meeting.target))
+        visitors.append(meeting.arrive())
+    probes = [some.pop() for some in clients.values()]
+    waiting = sum(clients.values(), [])
+    for n, c in enumerate(waiting):
+        c.send(request_bytes(f"/query?{n}"))
+    for probe in probes:
+        refuse(probe)
+    server.kill(signal.SIGQUIT)
+    for v in visitors:
+        v.release()
+    for c in held:
+        assert c.response().body == b"released"
+    for n, c in enumerate(waiting):
+        assert c.response().body == b"%d" % n
+        assert c.at_end()
+    close(*held, *probes, *waiting)
+    assert server.wait() == 0
 
 
 def test_what_was_handed_on_is_counted_out(web, meeting):
