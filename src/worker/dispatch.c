@@ -170,14 +170,15 @@ void dispatch_on_taken(struct worker *w)
 /* True if what waits has waited so long, or is so much, that one more would be answered late. */
 static bool is_full(const struct worker *w)
 {
+    const struct queue_board *board = w->start->queue.board;
     const struct list *first = list_first(&w->ready);
+    int64_t n_waiting = (int64_t)w->n_ready + atomic_load(&board->n_waiting);
 
-    if (w->n_ready >= w->conf->max_waiting)
+    if (n_waiting >= (int64_t)w->conf->max_waiting)
         return true;
     if (first && is_late(w, container_of(first, struct conn, link)->x->ready_us))
         return true;
-    return atomic_load(&w->start->queue.board->depth) > 0 &&
-           is_late(w, atomic_load(&w->start->queue.board->taken_us));
+    return atomic_load(&board->depth) > 0 && is_late(w, atomic_load(&board->taken_us));
 }
 
 void dispatch_wait(struct conn *c)

@@ -92,9 +92,12 @@ int handoff_give(struct conn *c)
     if (c->tls)
         return -EOPNOTSUPP; /* what TLS has agreed on is in this process alone */
     int r = c->x ? give_request(c) : give_idle(c);
-    if (r == 0)
-        atomic_fetch_add_explicit(&worker_slot(c->worker)->n_given, 1, memory_order_relaxed);
-    return r;
+    if (r < 0)
+        return r;
+    atomic_fetch_add_explicit(&worker_slot(c->worker)->n_given, 1, memory_order_relaxed);
+    if (c->x)
+        atomic_fetch_add(&c->worker->start->queue.board->n_waiting, 1);
+    return 0;
 }
 
 static const struct acceptor *find_acceptor(const struct worker *w, uint32_t id)
@@ -206,7 +209,9 @@ int handoff_take(struct worker *w, struct conn **ret)
         return -EPROTO;
     }
     atomic_fetch_add_explicit(&worker_slot(w)->n_taken, 1, memory_order_relaxed);
-    if (e.ready_us != 0)
+    if (e.kind == HANDOFF_REQUEST) {
+        atomic_fetch_sub(&q->board->n_waiting, 1);
         atomic_store(&q->board->taken_us, e.ready_us);
+    }
     return adopt(w, &e, w->entry + sizeof(e), fds, n_fds, ret);
 }

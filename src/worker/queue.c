@@ -123,8 +123,10 @@ ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_
     if (len < 0) {
         int r = errno == EINTR ? -EAGAIN : -errno;
         /* A worker that died between the two steps of giving or taking has left it wrong. */
-        if (r == -EAGAIN)
+        if (r == -EAGAIN) {
             atomic_store(&q->board->depth, 0);
+            atomic_store(&q->board->n_waiting, 0);
+        }
         return r;
     }
     *ret_n_fds = received_fds(&msg, fds);

@@ -20,6 +20,7 @@
 /* What all processes of the instance know about it; shared memory. Counters only grow. */
 struct queue_board {
     _Atomic(int64_t) depth;     /* entries in it */
+    _Atomic(int64_t) n_waiting; /* of those: complete requests; the givers and takers count them */
     _Atomic(uint64_t) n_given;  /* entries put in, */
     _Atomic(uint64_t) n_taken;  /* and taken out */
     _Atomic(uint64_t) n_gone;   /* of those: dropped, because the client had gone, */

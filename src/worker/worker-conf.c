@@ -84,7 +84,7 @@ const struct liege_option worker_options[] = {
       .help = "threads of the application run" },
     { .name = "max-waiting", .type = LIEGE_OPTION_UINT, .offset = FIELD(max_waiting), .min = 1,
       .max = 1000000, .dflt = "4096", .arg = "N",
-      .help = "complete requests that may wait in a worker; more are answered 503" },
+      .help = "complete requests that may wait for a worker; more are answered 503" },
     { .name = "overload-wait", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(overload_wait_us),
       .min = US_PER_MS, .max = US_A_DAY, .dflt = "10", .arg = "SECONDS",
       .help = "once requests have been waiting for 5 seconds without a break, those that would wait "

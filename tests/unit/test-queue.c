@@ -269,8 +269,10 @@ static void test_depth_mends_itself(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         atomic_store(&queue.board->depth, wrong[i]);
+        atomic_store(&queue.board->n_waiting, wrong[i]);
         assert_int_equal(take_none(), -EAGAIN);
         assert_int_equal(depth(), 0);
+        assert_int_equal(atomic_load(&queue.board->n_waiting), 0);
         give_one("entry");
         assert_int_equal(depth(), 1);
         take_one("entry");
