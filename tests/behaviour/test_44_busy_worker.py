@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from harness import client
-from harness.busy import busy, close, connect, refuse, settle
+from harness.busy import busy, close, connect, connect_by_worker, refuse, settle
 from harness.client import Connection, request_bytes
 from harness.data import pattern
 from harness.meeting import Meeting
@@ -218,6 +218,26 @@ def test_one_more_than_max_waiting_is_refused_at_once(web, meeting):
         close(*idle, *waiting)
     assert calls_of(server).count("/query") == 3
     server.wait_line("answered 503: too many requests wait for a worker")
+
+
+def test_max_waiting_is_for_all_workers_together(web, meeting):
+    server = web("max-waiting = 3\nprocesses = 2")
+    clients = connect_by_worker(server, 5)
+    held, visitors = [clients[pid].pop() for pid in clients], []
+    for c in held:
+        c.send(request_bytes(meeting.target))
+        visitors.append(meeting.arrive())
+    (probe, *waiting), (more, *_) = clients.values()
+    for n, c in enumerate(waiting[:3]):
+        c.send(request_bytes(f"/query?{n}"))
+    refuse(probe)
+    assert more.request().status == 503
+    for c, visitor in zip(held, visitors):
+        visitor.release()
+        assert c.response().body == b"released"
+    for n, c in enumerate(waiting[:3]):
+        assert c.response().body == b"%d" % n
+    close(*held, *sum(clients.values(), []))
 
 
 @pytest.mark.parametrize("processes", [1, 2])

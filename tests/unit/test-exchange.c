@@ -45,12 +45,25 @@ static int set_up(void **state)
     conn = (struct conn){.io.fd = fds[0], .worker = &worker};
     client_fd = fds[1];
     x = exchange_begin(&worker, &conn);
+    crew_self()->calling = x;
     data = malloc(LARGE);
     if (!x || !data)
         return -1;
     for (size_t i = 0; i < LARGE; i++)
         data[i] = (char)(i * 31 + i / 251 + i / 65536);
     return 0;
+}
+
+/* This thread leads, as in a worker. */
+static int start_crew(void **state)
+{
+    static struct loop *loop;
+    static struct crew crew;
+    const struct crew_owner owner = {.data = NULL};
+
+    (void)state;
+    int r = loop_new(&loop);
+    return r < 0 ? r : crew_start(&crew, loop, &apps, 0, true, &owner);
 }
 
 static void free_spare(void)
@@ -269,5 +282,5 @@ int main(void)
         EXCHANGE_TEST(test_used_again), EXCHANGE_TEST(test_spare_ones_are_few),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, start_crew, NULL);
 }
