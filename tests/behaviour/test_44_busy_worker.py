@@ -505,6 +505,30 @@ def test_the_application_is_told_of_threads(instance, threads, said):
     assert client.get(server.address).body.split()[0] == said
 
 
+@pytest.mark.plain
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("size", [5, 20_000_000])
+def test_an_answer_from_a_thread_of_the_application(instance, threads, size):
+    """It calls write() there; the request's own thread waits for it."""
+    app = """
+import threading
+def application(environ, start_response):
+    write = start_response("200 OK", [])
+    def work():
+        write(b"x" * int(environ["QUERY_STRING"]))
+        write(b"y")
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return [b"z"]
+"""
+    server = instance(f"module = app\nthreads = {threads}", {"app.py": app})
+    with Connection(server.address) as c:
+        for _ in range(3):
+            assert c.request(f"/?{size}").body == b"x" * size + b"yz"
+    assert not server.log.find("killed")
+
+
 def test_many_requests_of_many_threads(web):
     server = web("threads = 4\nprocesses = 2")
     clients = [Connection(server.address) for _ in range(16)]

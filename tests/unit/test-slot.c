@@ -539,7 +539,7 @@ static void test_closed(void **state)
     assert_false(slot.accepting);
 }
 
-/* The same when somebody else has told it, with a signal: its slot goes on being used. */
+/* When somebody else has told it to, with a signal, its place goes to another one. */
 static void close_by_itself(int fd)
 {
     say(fd, FAMILY_READY, "");
@@ -553,23 +553,24 @@ static void test_closed_by_itself(void **state)
     (void)state;
     start_and_await_ready(close_by_itself);
     (void)unit_run_loop();
-    assert_string_equal(fake.trace, "fork;ready;closed;reload;");
+    assert_string_equal(fake.trace, "fork;ready;closed;leaves;reload;");
     assert_int_equal(slot.state, SLOT_READY);
     assert_false(slot.accepting);
 }
 
 /* A dead one takes no connections, whatever it has said. */
-static void serve_and_die(int fd)
+static void serve(int fd)
 {
     say(fd, FAMILY_READY, "");
-    _exit(0);
+    do_nothing(fd);
 }
 
 static void test_dead_is_closed(void **state)
 {
     (void)state;
-    start_and_await_ready(serve_and_die);
+    start_and_await_ready(serve);
     assert_true(slot.accepting);
+    assert_int_equal(proc_signal(&fake.process, SIGKILL), 0);
     (void)unit_run_loop();
     assert_string_equal(fake.trace, "fork;ready;fork;");
     assert_false(slot.accepting);
