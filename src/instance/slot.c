@@ -59,6 +59,7 @@ static void set_deadline(struct slot *s, uint64_t after_us)
 
 static void let_go(struct slot *s)
 {
+    s->explained = false;
     s->accepting = false;
     channel_close(&s->channel);
     (void)proc_signal(&s->child.proc, SIGKILL); /* ESRCH: it has ended already */
@@ -168,6 +169,8 @@ static void on_child_end(struct loop_child *child, const siginfo_t *end)
     char text[96];
 
     channel_drain(&s->channel); /* last words */
+    if (end->si_code == CLD_EXITED && end->si_status == 0)
+        s->explained = true;
     slot_handle(s, SLOT_GONE, proc_describe_end(end, text, sizeof(text)));
 }
 
@@ -250,12 +253,19 @@ static void do_empty(struct slot *s, const char *reason)
     generation_on_worker_ended(s->generation);
 }
 
+/* A worker that was finishing has ended. */
+static void do_finish(struct slot *s, const char *reason)
+{
+    if (!s->explained)
+        log_warning("worker %d, which was finishing, %s", s->id, reason);
+    do_empty(s, reason);
+}
+
 /* A worker that was wanted has ended: the next one comes at once, unless this one died young. */
 static void do_replace(struct slot *s, const char *reason)
 {
     if (s->leaves) {
-        log_warning("worker %d, which was being replaced, %s", s->id, reason);
-        do_empty(s, reason);
+        do_finish(s, reason);
         return;
     }
     uint64_t lived_us = loop_now_us(generation_loop(s->generation)) - s->since_us;
@@ -314,6 +324,7 @@ static void do_mercy_kill(struct slot *s, const char *reason)
     log_warning("worker %d (pid %d) did not finish within %llu s: it is killed", s->id,
                 (int)slot_pid(s),
                 (unsigned long long)(generation_mercy_us(s->generation) / US_PER_SEC));
+    s->explained = true;
     (void)proc_signal(&s->child.proc, SIGKILL);
 }
 
@@ -350,7 +361,7 @@ static slot_action_fn *const table[SLOT_STATE_COUNT][SLOT_EVENT_COUNT] = {
     [SLOT_READY]    = { [SLOT_GONE]    = do_replace,
                         [SLOT_DRAIN]   = do_drain,
                         [SLOT_STOP]    = do_stop },
-    [SLOT_DRAINING] = { [SLOT_GONE]    = do_empty,
+    [SLOT_DRAINING] = { [SLOT_GONE]    = do_finish,
                         [SLOT_DRAIN]   = do_tell,
                         [SLOT_STOP]    = do_stop,
                         [SLOT_TIMEOUT] = do_mercy_kill },

@@ -270,7 +270,7 @@ def test_harakiri_costs_the_stuck_request_only(web, meeting, processes):
                          r"this worker is killed", count=processes)
         for c, visitor in stuck:
             assert c.at_end()
-        server.wait_line(r"worker \d, .*killed by signal 9", count=processes)
+        server.wait_line(r"worker \d.*killed by signal 9", count=processes)
     for c in waiting:
         assert int(c.response().body) not in pids
     for c in idle:
