@@ -143,7 +143,8 @@ struct liege_respond {
     int (*end)(struct liege_request *req, const void *data, size_t len);
 
     /* The application failed. Before anything was sent: answers 500; afterwards cuts the connection
-     * so that the client sees that the body is not whole. */
+     * so that the client sees that the body is not whole. A call that waits on another thread for
+     * the client gives up; the plugin returns from call() when it has. */
     void (*fail)(struct liege_request *req);
 
     /* True once the head is on its way and can no longer be replaced. */

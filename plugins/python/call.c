@@ -243,6 +243,7 @@ void wsgi_call(struct liege_request *req)
     errors_flush();
     if (start_response)
         response_close(start_response);
+    response_expel_writers(&r);
     if (input)
         input_close(input);
 }

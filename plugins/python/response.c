@@ -10,6 +10,7 @@
 #include "response.h"
 
 #include <stddef.h>
+#include <time.h>
 
 #include "head.h"
 #include "host.h"
@@ -93,7 +94,9 @@ static PyObject *writer_call(PyObject *self, PyObject *const *args, size_t n_arg
     }
     if (PyBytes_GET_SIZE(data) == 0)
         Py_RETURN_NONE;
+    r->n_writing++;
     error = response_write(r, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+    r->n_writing--;
     if (error == 0)
         Py_RETURN_NONE;
     if (error == -EOVERFLOW) {
@@ -102,6 +105,24 @@ static PyObject *writer_call(PyObject *self, PyObject *const *args, size_t n_arg
     }
     errno = -error;
     return PyErr_SetFromErrno(PyExc_OSError);
+}
+
+/* A thread that has left write() keeps the GIL until it does not need the response any more. */
+void response_expel_writers(struct response *r)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    if (r->n_writing == 0)
+        return;
+    host_log(LIEGE_LOG_ERROR,
+             "%.*s: the application returned while a thread of its own was writing the answer",
+             (int)r->req->target.len, r->req->target.data);
+    python_host->respond->fail(r->req);
+    while (r->n_writing > 0) {
+        Py_BEGIN_ALLOW_THREADS /* it waits for the client without it */
+            (void) nanosleep(&moment, NULL);
+        Py_END_ALLOW_THREADS
+    }
 }
 
 /* Raises exc_info[1] as "raise e.with_traceback(tb)" does. */

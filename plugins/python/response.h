@@ -16,6 +16,7 @@ struct response {
     uint64_t sent;           /* bytes of the body that the host has taken */
     bool has_head;           /* start_response() was called and the host has the head */
     bool ended;              /* the host has the end of the body */
+    unsigned n_writing;      /* threads in write() */
     int error;               /* why the client cannot be reached any more (negative errno), or 0 */
 };
 
@@ -25,6 +26,10 @@ PyObject *response_open(struct response *r);
 /* Takes back what response_open() gave. What the application has kept of it (start_response, write)
  * raises an exception from now on. */
 void response_close(PyObject *start_response);
+
+/* The call is over: waits until threads of the application that write, if there are any, have given
+ * up, for @r and its request end now. */
+void response_expel_writers(struct response *r);
 
 /* Sends bytes of the body. Returns 0; -EOVERFLOW, when that is more than the Content-Length; or
  * another negative errno, which is kept in @r and is the answer to each further call. */

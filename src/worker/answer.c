@@ -248,6 +248,8 @@ static void respond_fail(struct liege_request *req)
     struct exchange *x = exchange_of(req);
     struct answer *a = &x->answer;
 
+    if (exchange_interrupt_helpers(x))
+        a->failed = true;
     if (a->ended || a->failed)
         return;
     a->ended = true;

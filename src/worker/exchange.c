@@ -220,7 +220,7 @@ static int wait_for_room(const struct exchange *x)
     return r;
 }
 
-int exchange_wait_sent(struct exchange *x, size_t max)
+static int wait_sent(struct exchange *x, size_t max)
 {
     (void)exchange_progresses(x); /* from now on */
     while (buf_len(&x->out) > max || x->file.fd >= 0) {
@@ -235,4 +235,23 @@ int exchange_wait_sent(struct exchange *x, size_t max)
         (void)exchange_progresses(x); /* from here on */
     }
     return 0;
+}
+
+int exchange_wait_sent(struct exchange *x, size_t max)
+{
+    const struct crew_member *self = crew_self();
+    unsigned helps = self && self->calling == x ? 0 : 1;
+
+    atomic_fetch_add(&x->n_helpers, helps);
+    int r = wait_sent(x, max);
+    atomic_fetch_sub(&x->n_helpers, helps);
+    return r;
+}
+
+bool exchange_interrupt_helpers(struct exchange *x)
+{
+    if (atomic_load(&x->n_helpers) == 0)
+        return false;
+    (void)shutdown(x->conn->io.fd, SHUT_RDWR);
+    return true;
 }

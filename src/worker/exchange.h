@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -54,6 +55,7 @@ struct exchange {
 
     struct liege_request req;
     struct answer answer;
+    _Atomic(unsigned) n_helpers; /* threads besides the one of the call that wait to send it */
 };
 
 static inline struct exchange *exchange_of(const struct liege_request *req)
@@ -96,3 +98,6 @@ bool exchange_progresses(struct exchange *x);
 /* In a call of the application: waits until the client has taken all but @max bytes of what waits.
  * Returns 0, -ETIMEDOUT after socket-timeout without progress, or what send(2) said. */
 int exchange_wait_sent(struct exchange *x, size_t max) _must_check_;
+
+/* Makes helpers that wait give up, by closing the connection. Returns false if there are none. */
+bool exchange_interrupt_helpers(struct exchange *x);

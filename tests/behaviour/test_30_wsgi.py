@@ -249,6 +249,34 @@ def test_a_thread_of_the_application_writes_the_answer(instance, threads):
         assert other.response().body == b"x" * 3_000_000 + b"end"
 
 
+FORGOTTEN_THREAD = """
+import os, threading
+
+
+def application(environ, start_response):
+    write = start_response("200 OK", [])
+    if environ["PATH_INFO"] == "/pid":
+        return [str(os.getpid()).encode()]
+    thread = threading.Thread(target=lambda: [write(b"x" * 100_000) for _ in range(1000)])
+    thread.start()
+    thread.join(0.2)
+    return []
+"""
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_thread_that_still_writes_when_the_call_returns_costs_that_answer(instance, threads):
+    server = instance(f"module = app\nthreads = {threads}", {"app.py": FORGOTTEN_THREAD})
+    pid = client.get(server.address, "/pid").body
+    with Connection(server.address) as c:
+        c.send(request_bytes("/"))
+        server.wait_line("returned while a thread of its own was writing the answer")
+        with pytest.raises((client.ProtocolError, ConnectionError)):
+            c.response()
+    assert client.get(server.address, "/pid").body == pid
+
+
 @pytest.mark.plain
 def test_close_is_called_once_for_each_answer(instance, free_address):
     at = free_address()
