@@ -14,6 +14,8 @@ from .programs import LIEGE, PATIENCE, environment
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak|Undefined)\w*Sanitizer|LeakSanitizer|runtime error:"
                        r"|AddressSanitizer:DEADLYSIGNAL")
+# A forked process looks for the threads of its parent.
+NO_REPORT = re.compile(r"(==\d+==Running thread \d+ was not suspended.*\n)+")
 ABORTED = re.compile(r"Assertion `.*' failed|stack smashing detected|buffer overflow detected")
 
 
@@ -154,8 +156,8 @@ class Server:
 
     def reports(self):
         """What the sanitizers and the C library have to say."""
-        found = [f"{p.name}:\n{p.read_text(errors='replace')[:8000]}"
-                 for p in sorted(self.report_dir.glob("report.*"))]
+        found = [f"{p.name}:\n{text[:8000]}" for p in sorted(self.report_dir.glob("report.*"))
+                 if not NO_REPORT.fullmatch(text := p.read_text(errors="replace"))]
         for i, line in enumerate(self.log.lines):
             if SANITIZER.search(line) or ABORTED.search(line):
                 found.append("\n".join(self.log.lines[i:i + 60]))
