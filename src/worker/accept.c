@@ -22,6 +22,7 @@
 #define ACCEPT_BATCH   16                /* then the other connections have their turn */
 #define ACCEPT_REST_US (100 * US_PER_MS) /* when the process has no descriptor left */
 #define BUSY_US        (100 * US_PER_MS) /* without a thread for a request, before it accepts */
+#define SHARE_US       US_PER_MS /* to the next one, for who has more connections than others */
 #define REST_LOG_US    (10 * US_PER_SEC) /* between two lines about it */
 #define LAST_US        (5 * US_PER_SEC)  /* for what waits on a UNIX socket at the end */
 
@@ -112,9 +113,16 @@ static int accept_one(struct acceptor *a, struct conn **ret)
 }
 
 /* The kernel wakes the first that waits, and the order never changes by itself: whoever has got a
- * connection to keep goes to the end, so that they spread over the workers. */
+ * connection to keep goes to the end, so that they spread over the workers. In a burst those that
+ * were woken may not have run yet: who has more than its share leaves them a moment. */
 static void queue_up(struct acceptor *a)
 {
+    const struct worker *w = a->worker;
+
+    if (scoreboard_has_many(w->start->board, w->start->id)) {
+        stop_listening(a->worker, SHARE_US);
+        return;
+    }
     loop_io_remove(a->worker->loop, &a->io);
     int r = listen_to(a);
     if (r < 0)

@@ -106,8 +106,8 @@ static enum taken take_complete(struct conn *c, const char *base, const char *re
     const bool client_closes = !c->x->proto.facts.keep_alive;
     bool whole = false;
 
-    if (dispatch_may_call(c->worker))
-        return serve(c, base, rest_len > 0);
+    if (dispatch_has_turn(c->worker))
+        return dispatch_admit(c) ? serve(c, base, rest_len > 0) : TAKEN_OVER;
     if (answer_static(c->x, base, &whole)) {
         conn_set_state(c, CONN_CALL);
         return after_answer(c, whole, client_closes, rest_len > 0);
@@ -309,7 +309,7 @@ static void read_body(struct conn *c, const char *data, size_t len)
         close_broken(c);
         return;
     }
-    if (dispatch_may_call(c->worker))
+    if (dispatch_has_turn(c->worker))
         conn_serve_ready(c);
     else
         dispatch_wait(c);

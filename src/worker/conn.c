@@ -159,6 +159,14 @@ static void stop_listening(struct conn *c)
 
 /* Birth and death */
 
+/* One that drains leaves the slot to its successor. */
+static void count(struct worker *w, int change)
+{
+    w->n_conns += (uint32_t)change;
+    if (!w->draining)
+        atomic_store_explicit(&worker_slot(w)->n_conns, w->n_conns, memory_order_relaxed);
+}
+
 void conn_let_go(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -174,6 +182,7 @@ void conn_let_go(struct conn *c)
     if (c->state == CONN_READY)
         dispatch_forget(w);
     list_remove(&c->link);
+    count(w, -1);
     if (w->n_spare_conns < SPARE_CONNS) {
         list_append(&w->spare_conns, &c->link);
         w->n_spare_conns++;
@@ -343,6 +352,7 @@ static void on_event(struct loop_io *io, uint32_t events)
         break;
     case CONN_READY:
         log_debug("%s: gone before its request had its turn", conn_peer(c));
+        queue_note_gone(&c->worker->start->queue);
         conn_close(c);
         break;
     default:
@@ -470,6 +480,7 @@ struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd)
     };
     loop_task_init(&c->more, on_more);
     list_append(&w->conns, &c->link);
+    count(w, 1);
     conn_set_state(c, CONN_IDLE);
     return c;
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that have to wait. Order is first come, first served over all workers: the queue is one
- * for the instance, and what is in it goes to whoever is free first; should this worker die, the
- * others, or the next one, still have it. A request waits in this worker only when the queue does
- * not take it.
+/* Requests that have to wait. The queue is one for the instance, and what is in it goes, in order,
+ * to whoever is free first; should this worker die, the others, or the next one, still have it. A
+ * request waits in this worker only when the queue does not take it. New connections wait in the
+ * kernel's backlog for a worker that is free.
  *
- * Overload is when something has been waiting for OVERLOAD_US without a break. From then on nothing
- * waits for longer than overload-wait: it is answered 503 instead, at once if the queue is that old
- * already. A burst, however long its queue, is worked off. */
+ * Overload is when for OVERLOAD_US every request has had to wait, and clients have lost their
+ * patience: they were gone when their turn came. From then on nothing waits for longer than
+ * overload-wait: it is answered 503 instead, at once if those before it have waited that long. Of a
+ * queue that grows and never ends, first come, first served would answer only those that are about
+ * to leave. A burst, and any number of patient clients, is worked off. */
 #include "worker/dispatch.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,8 +23,13 @@
 #include "worker/handoff.h"
 #include "worker/worker-private.h"
 
-#define OVERLOAD_US (5 * US_PER_SEC)
-#define RETRY_AFTER 1 /* seconds */
+#define CALM_US        (100 * US_PER_MS) /* a wait shorter than this is none */
+#define TENSE_US       US_PER_SEC
+#define HALF_CLOSED_US US_PER_SEC
+#define OVERLOAD_US    (3 * US_PER_SEC)
+#define IMPATIENT_US   (60 * US_PER_SEC) /* for so long it counts that a client has gone */
+#define PRESSED_US     US_PER_SEC /* after a long call, requests may have waited in sockets */
+#define RETRY_AFTER    1          /* seconds */
 
 static uint64_t now_us(const struct worker *w)
 {
@@ -29,6 +39,17 @@ static uint64_t now_us(const struct worker *w)
 bool dispatch_may_call(const struct worker *w)
 {
     return !w->stopping && w->n_calls < w->conf->threads;
+}
+
+bool dispatch_has_turn(const struct worker *w)
+{
+    struct pollfd p = {.fd = w->start->queue.take_fd, .events = POLLIN};
+
+    if (!dispatch_may_call(w) || !list_empty(&w->ready))
+        return false;
+    /* The counter may be wrong when a worker has died; the socket is not, but costs a call. */
+    return atomic_load_explicit(&w->start->queue.board->n_waiting, memory_order_relaxed) <= 0 ||
+           !w->takes || poll(&p, 1, 0) <= 0;
 }
 
 /* The queue is listened to exactly while a request out of it could be called. */
@@ -57,14 +78,80 @@ static void refuse(struct conn *c)
 
 static bool is_overloaded(const struct worker *w)
 {
-    const struct queue_board *board = w->start->queue.board;
+    uint64_t gone_us = atomic_load(&w->start->queue.board->gone_us);
 
-    return now_us(w) > atomic_load(&board->empty_us) + OVERLOAD_US;
+    return now_us(w) > w->calm_us + OVERLOAD_US && gone_us != 0 &&
+           now_us(w) < gone_us + IMPATIENT_US;
 }
 
 static bool is_late(const struct worker *w, uint64_t ready_us)
 {
     return now_us(w) > ready_us + w->conf->overload_wait_us && is_overloaded(w);
+}
+
+/* A request gets its turn that has waited since @ready_us. False: it waited too long. */
+static bool is_in_time(struct worker *w, uint64_t ready_us)
+{
+    if (now_us(w) < ready_us + CALM_US)
+        w->calm_us = now_us(w);
+    if (!is_late(w, ready_us))
+        return true;
+    atomic_fetch_add(&w->start->queue.board->n_late, 1);
+    return false;
+}
+
+/* What the kernel knows of a TCP connection: whether its client has closed, and when its last bytes
+ * came. Returns false of other sockets. */
+static bool look_at(const struct conn *c, bool *ret_closed, uint64_t *ret_came_us)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(c->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return false;
+    *ret_closed = info.tcpi_state != TCP_ESTABLISHED;
+    *ret_came_us = now_us(c->worker) - MIN(now_us(c->worker), info.tcpi_last_data_recv * US_PER_MS);
+    return true;
+}
+
+bool dispatch_has_left(const struct conn *c, uint64_t since_us)
+{
+    return c->x->proto.facts.keep_alive || now_us(c->worker) > since_us + HALF_CLOSED_US;
+}
+
+/* A request that has waited in its socket, because nobody looked, is like one in the queue. */
+bool dispatch_admit(struct conn *c)
+{
+    struct worker *w = c->worker;
+    bool closed = false;
+    uint64_t came_us = 0;
+
+    if (now_us(w) > w->long_call_us + PRESSED_US) {
+        w->calm_us = now_us(w);
+        return true;
+    }
+    if (!look_at(c, &closed, &came_us))
+        return true;
+    if (closed && dispatch_has_left(c, came_us)) {
+        queue_note_gone(&w->start->queue);
+        conn_close(c);
+        return false;
+    }
+    if (is_in_time(w, came_us))
+        return true;
+    refuse(c);
+    return false;
+}
+
+/* The kernel wakes the first that waits: who has been woken goes to the end, so that what is given
+ * spreads over the workers. */
+static void queue_up(struct worker *w)
+{
+    if (w->start->n_workers == 1)
+        return;
+    loop_io_remove(w->loop, &w->queue_io);
+    w->queue_listens = false;
+    listen_to_queue(w);
 }
 
 /* Takes one entry out of the queue; the next one may be somebody else's. */
@@ -76,6 +163,7 @@ static void on_queue(struct loop_io *io, uint32_t events)
     (void)events;
     if (!dispatch_may_call(w))
         return;
+    queue_up(w);
     int r = handoff_take(w, &c);
     if (r < 0 && r != -EAGAIN)
         (void)log_errno(LOG_ERR, r, "cannot take a connection out of the queue");
@@ -83,11 +171,10 @@ static void on_queue(struct loop_io *io, uint32_t events)
         return;
     if (!c->x)
         conn_go_idle(c);
-    else if (is_late(w, c->x->ready_us)) {
-        atomic_fetch_add(&w->start->queue.board->n_late, 1);
-        refuse(c);
-    } else
+    else if (is_in_time(w, c->x->ready_us))
         conn_serve_ready(c);
+    else
+        refuse(c);
 }
 
 /* Calls those that wait here, one a round: the loop goes on in between. */
@@ -104,13 +191,11 @@ static void on_turn(struct loop_task *t)
     w->n_ready--;
     if (list_first(&w->ready))
         loop_task_queue(w->loop, t);
-    else
-        atomic_store(&w->start->queue.board->empty_us, now_us(w));
     c->state = CONN_IDLE; /* waits no more */
-    if (is_late(w, c->x->ready_us))
-        refuse(c);
-    else
+    if (is_in_time(w, c->x->ready_us))
         conn_serve_ready(c);
+    else
+        refuse(c);
 }
 
 int dispatch_start(struct worker *w)
@@ -153,6 +238,7 @@ void dispatch_end(struct worker *w)
     if (w->stopping && w->n_calls == 0)
         loop_stop(w->loop, w->exit_code);
     if (lead_was_lost) {
+        w->long_call_us = now_us(w);
         listen_to_queue(w);
         accept_resume(w);
     }
@@ -163,7 +249,8 @@ void dispatch_end(struct worker *w)
 void dispatch_on_taken(struct worker *w)
 {
     listen_to_queue(w);
-    if (!dispatch_may_call(w))
+    /* When all have to wait anyway, they had better wait where it is seen how long. */
+    if (!dispatch_may_call(w) && now_us(w) < w->calm_us + TENSE_US)
         accept_pause(w);
 }
 
@@ -184,7 +271,6 @@ static bool is_full(const struct worker *w)
 void dispatch_wait(struct conn *c)
 {
     struct worker *w = c->worker;
-    struct queue_board *board = w->start->queue.board;
 
     c->x->ready_us = now_us(w);
     if (is_full(w)) {
@@ -196,12 +282,12 @@ void dispatch_wait(struct conn *c)
         conn_let_go(c);
         return;
     }
-    if (list_empty(&w->ready) && atomic_load(&board->depth) <= 0)
-        atomic_store(&board->empty_us, now_us(w));
     conn_set_state(c, CONN_READY);
     list_remove(&c->link);
     list_append(&w->ready, &c->link);
     w->n_ready++;
+    if (dispatch_may_call(w))
+        loop_task_queue(w->loop, &w->turn);
     (void)conn_listen(c);
 }
 

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "worker/conn.h"
+#include "worker/dispatch.h"
 #include "worker/worker-private.h"
 
 #define BODY_INLINE_BYTES ((size_t)32 * 1024)
@@ -128,12 +129,11 @@ static bool take_request(struct exchange *x, const struct entry *e, const char *
            x->proto.facts.head_len == e->head_len;
 }
 
-/* A client that wanted to go on, and closed while its request waited, does not wait any more. */
 static bool has_gone(const struct conn *c)
 {
     char byte = 0;
 
-    if (!c->x->proto.facts.keep_alive)
+    if (!dispatch_has_left(c, c->x->ready_us))
         return false;
     ssize_t n = recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
@@ -183,7 +183,7 @@ static int adopt(struct worker *w, const struct entry *e, const char *data, cons
         c->close_after = !a;
         return HANDOFF_REQUEST;
     }
-    atomic_fetch_add(&w->start->queue.board->n_gone, 1);
+    queue_note_gone(&w->start->queue);
     conn_close(c);
     return 0;
 }

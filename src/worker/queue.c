@@ -38,7 +38,6 @@ int queue_open(struct queue *q)
     }
     make_room(fds[0]);
     *q = (struct queue){.give_fd = fds[0], .take_fd = fds[1], .board = board};
-    atomic_store(&q->board->empty_us, clock_now_us());
     return 0;
 }
 
@@ -54,10 +53,7 @@ void queue_close(struct queue *q)
 /* Nothing waits, but for what is just being given. */
 static void on_empty(const struct queue *q)
 {
-    uint64_t now = clock_now_us();
-
-    atomic_store(&q->board->empty_us, now);
-    atomic_store(&q->board->taken_us, now);
+    atomic_store(&q->board->taken_us, clock_now_us());
 }
 
 int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, const int *fds,
@@ -89,6 +85,12 @@ int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, con
         on_empty(q);
     atomic_fetch_add(&q->board->n_given, 1);
     return 0;
+}
+
+void queue_note_gone(const struct queue *q)
+{
+    atomic_fetch_add(&q->board->n_gone, 1);
+    atomic_store(&q->board->gone_us, clock_now_us());
 }
 
 static size_t received_fds(struct msghdr *msg, int fds[QUEUE_MAX_FDS])

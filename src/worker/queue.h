@@ -28,7 +28,7 @@ struct queue_board {
     _Atomic(uint64_t) n_full;   /* entries for which there was no room */
     _Atomic(uint64_t) taken_us; /* when the entry that was taken last had been put in: the oldest
                                    one is not older */
-    _Atomic(uint64_t) empty_us; /* when nothing waited, the last time */
+    _Atomic(uint64_t) gone_us;  /* when a client had gone, the last time; 0: never */
 };
 
 struct queue {
@@ -44,6 +44,9 @@ void queue_close(struct queue *q);
  * is no room, or another negative errno. */
 int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, const int *fds,
                size_t n_fds) _must_check_;
+
+/* Counts a client that had gone when its turn came. */
+void queue_note_gone(const struct queue *q);
 
 /* Takes the oldest entry out. Returns its length, with the descriptors (close-on-exec) in @fds;
  * -EAGAIN if there is none; -EPROTO for one that does not fit (nothing is left open); or another

@@ -29,3 +29,12 @@ bool scoreboard_others_idle(const struct scoreboard *b, int id)
             return true;
     return false;
 }
+
+bool scoreboard_has_many(const struct scoreboard *b, int id)
+{
+    uint64_t own = atomic_load_explicit(&b->slots[id - 1].n_conns, memory_order_relaxed), all = 0;
+
+    for (size_t i = 0; i < b->n_slots; i++)
+        all += atomic_load_explicit(&b->slots[i].n_conns, memory_order_relaxed);
+    return own * b->n_slots * 8 > all * 9;
+}

@@ -86,9 +86,9 @@ const struct liege_option worker_options[] = {
       .max = 1000000, .dflt = "4096", .arg = "N",
       .help = "complete requests that may wait for a worker; more are answered 503" },
     { .name = "overload-wait", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(overload_wait_us),
-      .min = US_PER_MS, .max = US_A_DAY, .dflt = "10", .arg = "SECONDS",
-      .help = "once requests have been waiting for 5 seconds without a break, those that would wait "
-              "longer than this are answered 503" },
+      .min = US_PER_MS, .max = US_A_DAY, .dflt = "1", .arg = "SECONDS",
+      .help = "in an overload (all have to wait, and clients leave) a request that would wait longer "
+              "than this is answered 503" },
     { .name = "trusted-proxy", .type = LIEGE_OPTION_LIST, .offset = FIELD(trusted_proxies),
       .check = check_networks, .arg = "NETWORK",
       .help = "believe these peers (an address, a network, unix, all or none) what "

@@ -45,9 +45,12 @@ struct worker {
     unsigned n_calls; /* of the application, in progress */
     bool copied;      /* this is no worker but a process that its application forked */
 
+    uint32_t n_conns;
     struct list conns; /* all but those in @ready */
     struct list ready; /* connections whose request waits for a call */
     size_t n_ready;
+    uint64_t calm_us;      /* when a request had not had to wait, the last time */
+    uint64_t long_call_us; /* when a call was over that had lost the lead, the last time */
     struct loop_task turn; /* of the first of them */
     struct loop_io queue_io;
     bool takes;         /* what others gave; not any more when it drains */

@@ -309,6 +309,7 @@ static int set_up(struct worker *w, struct errmsg *err)
     const char *spool_dir = getenv("TMPDIR");
 
     list_init(&w->conns);
+    atomic_store(&worker_slot(w)->n_conns, 0);
     list_init(&w->spare_conns);
     list_init(&w->spare_exchanges);
     w->offer.fn = on_offer;

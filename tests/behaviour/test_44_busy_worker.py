@@ -240,34 +240,37 @@ def test_max_waiting_is_for_all_workers_together(web, meeting):
     close(*held, *sum(clients.values(), []))
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_an_overload_that_lasts_is_answered_and_ends(web, meeting, processes):
-    """When requests have been waiting for seconds without a break, late ones are refused."""
-    server = web(f"overload-wait = 0.2\nprocesses = {processes}")
+def ask_for_much(server, processes, impatient):
+    """-> connections that have asked for 6 seconds of work; some of them @impatient are closed."""
     clients = []
-    held = [Connection(server.address) for _ in range(processes)]
-    visitors = []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
-    refused = None
-    while not refused:
-        assert len(clients) < 200
+    for n in range(60 * processes):
         c = Connection(server.address)
-        c.send(request_bytes("/query?waits"))
-        clients.append(c)
-        if not c.silent(0.2):
-            refused = clients.pop()
-    assert refused.response().status == 503
-    assert len(clients) >= 5
-    for c, visitor in zip(held, visitors):
-        visitor.release()
-        assert c.response().body == b"released"
+        c.send(request_bytes("/sleep?s=0.1"))
+        if impatient and n % 5 == 2:
+            c.close()
+        else:
+            clients.append(c)
+    return clients
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_overload_that_lasts_is_answered_and_ends(web, processes):
+    """When all have to wait and clients have lost their patience, those who wait long are refused."""
+    server = web(f"overload-wait = 0.2\nprocesses = {processes}")
+    clients = ask_for_much(server, processes, impatient=True)
     answers = [c.response() for c in clients]
-    assert answers[0].status == 503 and answers[0].close and answers[0].get("Retry-After")
-    close(refused, *clients, *held)
+    assert answers[0].status == 200 and answers[-1].status == 503
+    assert all(a.close and a.get("Retry-After") for a in answers if a.status == 503)
     for _ in range(5):
         assert client.get(server.address).body == b"hello\n"
+    close(*clients)
+
+
+def test_patient_clients_are_all_answered(web):
+    server = web("overload-wait = 0.2")
+    clients = ask_for_much(server, 1, impatient=False)
+    assert {c.response().status for c in clients} == {200}
+    close(*clients)
 
 
 # Bodies that come slowly

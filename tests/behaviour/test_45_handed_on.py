@@ -236,14 +236,14 @@ def test_a_killed_worker_loses_nothing_that_waits(web, meeting, n_killed):
     probes = [some.pop() for some in clients.values()]
     waiting = sum(clients.values(), [])
     for n, c in enumerate(waiting):
-        c.send(request_bytes("/echo", "POST", body=pattern(n * 20_000)) + request_bytes("/pid"))
+        c.send(request_bytes("/echo", "POST", body=pattern(n * 3_000)) + request_bytes("/pid"))
     for probe in probes:
         refuse(probe)
     victims = visitors[:n_killed]
     for v in victims:
         os.kill(v.pid, signal.SIGKILL)
     for n, c in enumerate(waiting):
-        assert c.response().body == pattern(n * 20_000)
+        assert c.response().body == pattern(n * 3_000)
         assert int(c.response().body) not in {v.pid for v in visitors}
     for c, v in zip(held, visitors):
         if v in victims:

@@ -279,23 +279,33 @@ static void test_depth_mends_itself(void **state)
     }
 }
 
-/* Since when something waits without a break. */
-static void test_empty_since(void **state)
+/* The oldest entry is not older than what is noted. */
+static void test_age(void **state)
 {
     uint64_t began = clock_now_us();
 
     (void)state;
     give_one("one");
-    uint64_t empty_us = atomic_load(&queue.board->empty_us);
-    assert_true(empty_us >= began && empty_us <= clock_now_us());
-    assert_int_equal(atomic_load(&queue.board->taken_us), empty_us);
+    uint64_t taken_us = atomic_load(&queue.board->taken_us);
+    assert_true(taken_us >= began && taken_us <= clock_now_us());
     give_one("two");
     take_one("one");
-    assert_int_equal(atomic_load(&queue.board->empty_us), empty_us); /* there still is one */
-    while (clock_now_us() == empty_us)
+    assert_int_equal(atomic_load(&queue.board->taken_us), taken_us); /* there still is one */
+    while (clock_now_us() == taken_us)
         ;
     take_one("two");
-    assert_true(atomic_load(&queue.board->empty_us) > empty_us);
+    assert_true(atomic_load(&queue.board->taken_us) > taken_us);
+}
+
+static void test_gone(void **state)
+{
+    uint64_t began = clock_now_us();
+
+    (void)state;
+    assert_int_equal(atomic_load(&queue.board->gone_us), 0);
+    queue_note_gone(&queue);
+    assert_int_equal(atomic_load(&queue.board->n_gone), 1);
+    assert_true(atomic_load(&queue.board->gone_us) >= began);
 }
 
 static void test_closed(void **state)
@@ -324,7 +334,8 @@ int main(void)
         QUEUE_TEST(test_too_many_descriptors_on_their_way),
         QUEUE_TEST(test_an_entry_outlives_its_giver),
         QUEUE_TEST(test_depth_mends_itself),
-        QUEUE_TEST(test_empty_since),
+        QUEUE_TEST(test_age),
+        QUEUE_TEST(test_gone),
         QUEUE_TEST(test_closed),
     };
 
