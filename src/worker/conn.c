@@ -21,8 +21,9 @@
 #include "worker/handoff.h"
 #include "worker/worker-private.h"
 
-#define SPARE_CONNS 64
-#define LINGER_US   (2 * US_PER_SEC)
+#define SPARE_CONNS    64
+#define LEVEL_REQUESTS 256 /* between two looks at how the connections are spread */
+#define LINGER_US      (2 * US_PER_SEC)
 
 /* Of a state: what it waits for and how long. */
 struct state_rule {
@@ -289,13 +290,23 @@ void conn_refuse_proxy(struct conn *c, const char *reason)
     conn_close(c);
 }
 
+/* Clients that stay are spread once more, now and then: who came when is no measure of what they
+ * ask for, and workers come and go. */
+static bool is_surplus(const struct worker *w)
+{
+    return w->start->n_workers > 1 && w->n_requests % LEVEL_REQUESTS == 0 &&
+           scoreboard_has_many(w->start->board, w->start->id);
+}
+
 void conn_go_idle(struct conn *c)
 {
     if (c->x)
         exchange_end(c->worker, c->x);
     c->x = NULL;
     conn_set_state(c, CONN_IDLE);
-    if (conn_listen(c) && c->worker->draining)
+    if (is_surplus(c->worker) && handoff_give(c) == 0)
+        conn_let_go(c);
+    else if (conn_listen(c) && c->worker->draining)
         conn_drain(c);
 }
 

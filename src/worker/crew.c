@@ -11,7 +11,9 @@
 #include "worker/crew.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -20,8 +22,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define TICK_US     US_PER_MS
-#define QUIET_TICKS 8 /* without a call: then the watch ends */
+#define TICK_US       US_PER_MS
+#define PATIENT_TICKS 10 /* for a call whose thread has no processor */
+#define QUIET_TICKS   8  /* without a call: then the watch ends */
 
 enum crew_flag {
     CREW_WANTED = 1 << 0,    /* somebody returns */
@@ -72,25 +75,64 @@ static void before_wait(void)
 
 /* Followers */
 
+/* What a watcher remembers from one look to the next. */
+struct look {
+    uint64_t baton, cpu_us;
+    unsigned round;
+};
+
+static uint64_t cpu_us(const struct crew_member *m)
+{
+    struct timespec t = {0};
+
+    (void)clock_gettime(m->cpu_clock, &t);
+    return (uint64_t)t.tv_sec * US_PER_SEC + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* False if the thread runs, or would if it got a processor. */
+static bool is_blocked(const struct crew_member *m)
+{
+    char text[2] = "";
+
+    return pread(m->wchan_fd, text, sizeof(text), 0) != 1 || text[0] != '0';
+}
+
+/* A leader in a call that waits for something, or has worked for most of a tick, is busy. One that
+ * did neither lost its processor to others: to have yet another thread take over would make that
+ * worse, and move its clients about. */
+static bool is_busy(const struct crew_member *leader, const struct look *last)
+{
+    return cpu_us(leader) >= last->cpu_us + TICK_US / 2 || is_blocked(leader);
+}
+
+static struct look look_at(const struct crew *c)
+{
+    return (struct look){
+        .baton = atomic_load(&c->baton),
+        .cpu_us = cpu_us(atomic_load(&c->leader)),
+        .round = loop_rounds(c->loop),
+    };
+}
+
 /* Looks once a tick whether the leader goes on. Returns true when this thread leads now, false when
  * there has been nothing to watch for a while. */
 static bool watch(struct crew *c)
 {
     const struct timespec tick = {.tv_nsec = (long)TICK_US * 1000};
-    unsigned n_quiet = 0;
+    unsigned n_same = 0;
 
     for (;;) {
-        uint64_t baton = atomic_load(&c->baton);
-        unsigned round = loop_rounds(c->loop);
+        struct look last = look_at(c);
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, NULL);
 
         uint64_t now = atomic_load(&c->baton);
-        bool hangs = in_call(now) && now == baton;
-        bool lags = in_call(now) && loop_rounds(c->loop) == round;
-        if ((hangs || (lags && c->owner.is_behind(c->owner.data))) && take_from(c, now))
+        n_same = now == last.baton ? n_same + 1 : 0;
+        bool lags = loop_rounds(c->loop) == last.round && c->owner.is_behind(c->owner.data);
+        if (in_call(now) && (n_same > 0 || lags) &&
+            (n_same >= PATIENT_TICKS || is_busy(atomic_load(&c->leader), &last)) &&
+            take_from(c, now))
             return true;
-        n_quiet = now == baton ? n_quiet + 1 : 0;
-        if (n_quiet < QUIET_TICKS)
+        if (n_same < QUIET_TICKS || in_call(now))
             continue;
         atomic_fetch_or(&c->flags, CREW_UNWATCHED);
         if (!in_call(atomic_load(&c->baton)))
@@ -114,6 +156,7 @@ static void follow(struct crew *c)
     do
         sleep_until_watch_is_wanted(c);
     while (!watch(c));
+    atomic_store(&c->leader, self_);
     atomic_fetch_or(&c->flags, CREW_UNWATCHED); /* by us */
     loop_update_now(c->loop);
     c->owner.on_taken(c->owner.data);
@@ -183,6 +226,7 @@ static void take_back(struct crew *c, struct crew_member *self)
     if (list_empty(&c->returning))
         atomic_fetch_and(&c->flags, ~(unsigned)CREW_WANTED);
     (void)pthread_mutex_unlock(&c->lock);
+    atomic_store(&c->leader, self);
     loop_update_now(c->loop);
 }
 
@@ -247,11 +291,22 @@ void crew_lead(struct crew *c)
     lead(c, self_);
 }
 
+/* This thread is @m from now on. */
+static void enlist(struct crew_member *m)
+{
+    char path[64];
+
+    self_ = m;
+    (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock); /* it exists */
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", (int)gettid());
+    m->wchan_fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static void *follower_main(void *data)
 {
     struct crew_member *self = data;
 
-    self_ = self;
+    enlist(self);
     follow(self->crew);
     lead(self->crew, self);
 }
@@ -293,7 +348,8 @@ int crew_start(struct crew *c, struct loop *loop, const struct apps *apps, size_
         list_init(&m->link);
         (void)pthread_cond_init(&m->changed, NULL);
     }
-    self_ = &c->members[0];
+    enlist(&c->members[0]);
+    atomic_store(&c->leader, self_);
     self_->thread = pthread_self();
     self_->inside = true;
     loop_set_wait_hook(loop, before_wait);

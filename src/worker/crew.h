@@ -30,6 +30,8 @@ struct crew_member {
     pthread_t thread;
     struct list link; /* in crew->returning */
     pthread_cond_t changed;
+    clockid_t cpu_clock;              /* of this thread */
+    int wchan_fd;                     /* what it waits for in the kernel (proc(5)); -1: not known */
     bool leads;                       /* the lead was passed on to it */
     bool inside;                      /* holds the interpreters' locks */
     uint64_t turn;                    /* the baton during its call */
@@ -55,6 +57,8 @@ struct crew {
      * leads from then on. */
     _Atomic(uint64_t) baton;
     _Atomic(unsigned) flags; /* enum crew_flag: what the leader has to see when it calls */
+
+    _Atomic(struct crew_member *) leader; /* for those who watch: it may be outdated */
 
     pthread_mutex_t lock;
     struct list returning; /* members whose call is over, and who want the lead back */

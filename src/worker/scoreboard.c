@@ -36,5 +36,6 @@ bool scoreboard_has_many(const struct scoreboard *b, int id)
 
     for (size_t i = 0; i < b->n_slots; i++)
         all += atomic_load_explicit(&b->slots[i].n_conns, memory_order_relaxed);
-    return own * b->n_slots * 8 > all * 9;
+    uint64_t share = (all + b->n_slots - 1) / b->n_slots;
+    return own > share + share / 8;
 }

@@ -28,7 +28,7 @@ struct scoreboard {
 int scoreboard_open(struct scoreboard *b, size_t n_slots) _must_check_;
 void scoreboard_close(struct scoreboard *b);
 
-/* True if worker @id has more connections than its share, by more than an eighth. */
+/* True if worker @id has more connections than its share, and more than an eighth of it. */
 bool scoreboard_has_many(const struct scoreboard *b, int id);
 
 /* True if a worker other than @id waits for work. */
