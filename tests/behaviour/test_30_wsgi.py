@@ -244,6 +244,7 @@ def test_a_thread_of_the_application_writes_the_answer(instance, threads):
     server = instance(f"module = app\nthreads = {threads}", {"app.py": WRITING_THREAD})
     with Connection(server.address) as c, Connection(server.address) as other:
         c.send(request_bytes("/"))
+        c.wait_input()  # its turn has come: the other one's is after it
         other.send(request_bytes("/"))
         assert c.response().body == b"x" * 3_000_000 + b"end"
         assert other.response().body == b"x" * 3_000_000 + b"end"
