@@ -12,6 +12,7 @@
 #include "worker/conn-io.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
+#include "worker/overload.h"
 #include "worker/worker-private.h"
 
 #define TURN_REQUESTS 16 /* pipelined ones that are answered before others have their turn */
@@ -107,7 +108,7 @@ static enum taken take_complete(struct conn *c, const char *base, const char *re
     bool whole = false;
 
     if (dispatch_has_turn(c->worker))
-        return dispatch_admit(c) ? serve(c, base, rest_len > 0) : TAKEN_OVER;
+        return overload_admit(c) ? serve(c, base, rest_len > 0) : TAKEN_OVER;
     if (answer_static(c->x, base, &whole)) {
         conn_set_state(c, CONN_CALL);
         return after_answer(c, whole, client_closes, rest_len > 0);

@@ -2,34 +2,20 @@
 /* Requests that have to wait. The queue is one for the instance, and what is in it goes, in order,
  * to whoever is free first; should this worker die, the others, or the next one, still have it. A
  * request waits in this worker only when the queue does not take it. New connections wait in the
- * kernel's backlog for a worker that is free.
- *
- * Overload is when for OVERLOAD_US every request has had to wait, and clients have lost their
- * patience: they were gone when their turn came. From then on nothing waits for longer than
- * overload-wait: it is answered 503 instead, at once if those before it have waited that long. Of a
- * queue that grows and never ends, first come, first served would answer only those that are about
- * to leave. A burst, and any number of patient clients, is worked off. */
+ * kernel's backlog for a worker that is free. What has waited for too long is overload.c's. */
 #include "worker/dispatch.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/conn.h"
 #include "worker/handoff.h"
+#include "worker/overload.h"
 #include "worker/worker-private.h"
 
-#define CALM_US        (100 * US_PER_MS) /* a wait shorter than this is none */
-#define TENSE_US       US_PER_SEC
-#define HALF_CLOSED_US US_PER_SEC
-#define OVERLOAD_US    (3 * US_PER_SEC)
-#define IMPATIENT_US   (60 * US_PER_SEC) /* for so long it counts that a client has gone */
-#define PRESSED_US     US_PER_SEC /* after a long call, requests may have waited in sockets */
-#define RETRY_AFTER    1          /* seconds */
+#define TENSE_US US_PER_SEC /* without a request that did not have to wait */
 
 static uint64_t now_us(const struct worker *w)
 {
@@ -71,78 +57,6 @@ static void listen_to_queue(struct worker *w)
     }
 }
 
-static void refuse(struct conn *c)
-{
-    conn_refuse(c, 503, RETRY_AFTER, "too many requests wait for a worker");
-}
-
-static bool is_overloaded(const struct worker *w)
-{
-    uint64_t gone_us = atomic_load(&w->start->queue.board->gone_us);
-
-    return now_us(w) > w->calm_us + OVERLOAD_US && gone_us != 0 &&
-           now_us(w) < gone_us + IMPATIENT_US;
-}
-
-static bool is_late(const struct worker *w, uint64_t ready_us)
-{
-    return now_us(w) > ready_us + w->conf->overload_wait_us && is_overloaded(w);
-}
-
-/* A request gets its turn that has waited since @ready_us. False: it waited too long. */
-static bool is_in_time(struct worker *w, uint64_t ready_us)
-{
-    if (now_us(w) < ready_us + CALM_US)
-        w->calm_us = now_us(w);
-    if (!is_late(w, ready_us))
-        return true;
-    atomic_fetch_add(&w->start->queue.board->n_late, 1);
-    return false;
-}
-
-/* What the kernel knows of a TCP connection: whether its client has closed, and when its last bytes
- * came. Returns false of other sockets. */
-static bool look_at(const struct conn *c, bool *ret_closed, uint64_t *ret_came_us)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof(info);
-
-    if (getsockopt(c->io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-        return false;
-    *ret_closed = info.tcpi_state != TCP_ESTABLISHED;
-    *ret_came_us = now_us(c->worker) - MIN(now_us(c->worker), info.tcpi_last_data_recv * US_PER_MS);
-    return true;
-}
-
-bool dispatch_has_left(const struct conn *c, uint64_t since_us)
-{
-    return c->x->proto.facts.keep_alive || now_us(c->worker) > since_us + HALF_CLOSED_US;
-}
-
-/* A request that has waited in its socket, because nobody looked, is like one in the queue. */
-bool dispatch_admit(struct conn *c)
-{
-    struct worker *w = c->worker;
-    bool closed = false;
-    uint64_t came_us = 0;
-
-    if (now_us(w) > w->long_call_us + PRESSED_US) {
-        w->calm_us = now_us(w);
-        return true;
-    }
-    if (!look_at(c, &closed, &came_us))
-        return true;
-    if (closed && dispatch_has_left(c, came_us)) {
-        queue_note_gone(&w->start->queue);
-        conn_close(c);
-        return false;
-    }
-    if (is_in_time(w, came_us))
-        return true;
-    refuse(c);
-    return false;
-}
-
 /* The kernel wakes the first that waits: who has been woken goes to the end, so that what is given
  * spreads over the workers. */
 static void queue_up(struct worker *w)
@@ -171,10 +85,10 @@ static void on_queue(struct loop_io *io, uint32_t events)
         return;
     if (!c->x)
         conn_go_idle(c);
-    else if (is_in_time(w, c->x->ready_us))
+    else if (overload_in_time(w, c->x->ready_us))
         conn_serve_ready(c);
     else
-        refuse(c);
+        overload_refuse(c);
 }
 
 /* Calls those that wait here, one a round: the loop goes on in between. */
@@ -192,10 +106,10 @@ static void on_turn(struct loop_task *t)
     if (list_first(&w->ready))
         loop_task_queue(w->loop, t);
     c->state = CONN_IDLE; /* waits no more */
-    if (is_in_time(w, c->x->ready_us))
+    if (overload_in_time(w, c->x->ready_us))
         conn_serve_ready(c);
     else
-        refuse(c);
+        overload_refuse(c);
 }
 
 int dispatch_start(struct worker *w)
@@ -263,9 +177,9 @@ static bool is_full(const struct worker *w)
 
     if (n_waiting >= (int64_t)w->conf->max_waiting)
         return true;
-    if (first && is_late(w, container_of(first, struct conn, link)->x->ready_us))
+    if (first && overload_is_late(w, container_of(first, struct conn, link)->x->ready_us))
         return true;
-    return atomic_load(&board->depth) > 0 && is_late(w, atomic_load(&board->taken_us));
+    return atomic_load(&board->depth) > 0 && overload_is_late(w, atomic_load(&board->taken_us));
 }
 
 void dispatch_wait(struct conn *c)
@@ -274,7 +188,7 @@ void dispatch_wait(struct conn *c)
 
     c->x->ready_us = now_us(w);
     if (is_full(w)) {
-        refuse(c);
+        overload_refuse(c);
         return;
     }
     /* When nobody follows, each finishes what it has, and what is left in the queue. */

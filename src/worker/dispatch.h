@@ -2,7 +2,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 struct conn;
 struct exchange;
@@ -26,16 +25,6 @@ bool dispatch_may_call(const struct worker *w);
 /* True if a request that is complete now may be called now: a thread is free, and none has waited
  * longer. */
 bool dispatch_has_turn(const struct worker *w);
-
-/* A client has closed its side of the connection while its request has waited since @since_us. True
- * if that means that it has gone. One that sends "Connection: close" may do so and wait for the
- * answer all the same, but not for long. */
-bool dispatch_has_left(const struct conn *c, uint64_t since_us);
-
-/* Before a request is called that has just been read: true if it may be. Else its client had gone
- * and
- * @c is closed, or it had waited too long and was refused. */
-bool dispatch_admit(struct conn *c);
 
 /* Around a call: counts it. After one, what waits may have its turn. */
 void dispatch_begin(struct worker *w, struct exchange *x);

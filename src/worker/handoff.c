@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "worker/conn.h"
-#include "worker/dispatch.h"
+#include "worker/overload.h"
 #include "worker/worker-private.h"
 
 #define BODY_INLINE_BYTES ((size_t)32 * 1024)
@@ -133,7 +133,7 @@ static bool has_gone(const struct conn *c)
 {
     char byte = 0;
 
-    if (!dispatch_has_left(c, c->x->ready_us))
+    if (!overload_has_left(c, c->x->ready_us))
         return false;
     ssize_t n = recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker/scoreboard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -36,6 +37,7 @@ bool scoreboard_has_many(const struct scoreboard *b, int id)
 
     for (size_t i = 0; i < b->n_slots; i++)
         all += atomic_load_explicit(&b->slots[i].n_conns, memory_order_relaxed);
+    assert(b->n_slots > 0);
     uint64_t share = (all + b->n_slots - 1) / b->n_slots;
     return own > share + share / 8;
 }
