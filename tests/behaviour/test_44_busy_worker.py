@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from harness import client
-from harness.busy import busy, close, connect, connect_by_worker, refuse, settle
+from harness.busy import (busy, close, connect, connect_by_worker, hold_each, refuse,
+                          settle)
 from harness.client import Connection, request_bytes
 from harness.data import pattern
 from harness.meeting import Meeting
@@ -223,10 +224,7 @@ def test_one_more_than_max_waiting_is_refused_at_once(web, meeting):
 def test_max_waiting_is_for_all_workers_together(web, meeting):
     server = web("max-waiting = 3\nprocesses = 2")
     clients = connect_by_worker(server, 5)
-    held, visitors = [clients[pid].pop() for pid in clients], []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
+    held, visitors = hold_each(clients, meeting)
     (probe, *waiting), (more, *_) = clients.values()
     for n, c in enumerate(waiting[:3]):
         c.send(request_bytes(f"/query?{n}"))

@@ -12,7 +12,7 @@ import signal
 import pytest
 
 from harness import client, proc, says
-from harness.busy import busy, close, connect, connect_by_worker, refuse
+from harness.busy import busy, close, connect, connect_by_worker, hold_each, refuse
 from harness.client import Connection, request_bytes
 from harness.data import chunked, pattern
 from harness.meeting import Meeting
@@ -202,10 +202,7 @@ def test_a_client_that_has_gone_is_not_served(web, meeting):
     """It closed its connection while its request waited for whoever is free."""
     server = web("processes = 2")
     clients = connect_by_worker(server, 4)
-    held, visitors = [clients[pid].pop() for pid in clients], []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
+    held, visitors = hold_each(clients, meeting)
     for some in clients.values():
         some[0].send(request_bytes("/goes", "POST", body=pattern(100_000)))
         some[1].send(request_bytes("/stays", fields=[("Connection", "close")]))
@@ -229,10 +226,7 @@ def test_a_client_that_has_gone_is_not_served(web, meeting):
 def test_a_killed_worker_loses_nothing_that_waits(web, meeting, n_killed):
     server = web("processes = 2")
     clients = connect_by_worker(server, 6)
-    held, visitors = [clients[pid].pop() for pid in clients], []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
+    held, visitors = hold_each(clients, meeting)
     probes = [some.pop() for some in clients.values()]
     waiting = sum(clients.values(), [])
     bodies = [pattern(n % 10 * 6000) for n in range(len(waiting))]  # each is read at once
@@ -357,10 +351,7 @@ def test_idle_connections_of_a_busy_worker_live_on(web, meeting, processes, how)
 def test_requests_that_wait_are_answered_when_their_worker_ends(web, meeting, processes, how):
     server = web(f"processes = {processes}")
     clients = connect_by_worker(server, 5, workers=processes)
-    held, visitors = [clients[pid].pop() for pid in clients], []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
+    held, visitors = hold_each(clients, meeting)
     probes = [some.pop() for some in clients.values()]
     waiting = sum(clients.values(), [])
     for n, c in enumerate(waiting):
@@ -413,10 +404,7 @@ def test_requests_to_a_socket_that_is_no_longer_configured(instance, meeting, fo
                       f"processes = {processes}")
     server.address = f"{folder}/goes"
     clients = connect_by_worker(server, 3, workers=processes)
-    held, visitors = [clients[pid].pop() for pid in clients], []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
+    held, visitors = hold_each(clients, meeting)
     probes = [some.pop() for some in clients.values()]
     waiting = sum(clients.values(), [])
     for c in waiting:
@@ -453,10 +441,7 @@ def test_an_end_of_the_instance_closes_in_order(web, meeting):
 def test_requests_that_wait_are_answered_at_the_end_of_the_instance(web, meeting, processes):
     server = web(f"processes = {processes}")
     clients = connect_by_worker(server, 5, workers=processes)
-    held, visitors = [clients[pid].pop() for pid in clients], []
-    for c in held:
-        c.send(request_bytes(meeting.target))
-        visitors.append(meeting.arrive())
+    held, visitors = hold_each(clients, meeting)
     probes = [some.pop() for some in clients.values()]
     waiting = sum(clients.values(), [])
     for n, c in enumerate(waiting):

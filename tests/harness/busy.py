@@ -46,6 +46,16 @@ def connect_by_worker(server, n, workers=2):
     return found
 
 
+def hold_each(clients, meeting):
+    """Takes one connection of each worker out of @clients, and has the application hold its request.
+    -> (the connections, their visitors)"""
+    held, visitors = [connections.pop() for connections in clients.values()], []
+    for c in held:
+        c.send(request_bytes(meeting.target))
+        visitors.append(meeting.arrive())
+    return held, visitors
+
+
 def close(*connections):
     for c in connections:
         c.close()
