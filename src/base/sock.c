@@ -166,7 +166,9 @@ static int listen_path(int fd, const struct addr *a, const char *path, const str
 }
 
 /* Options of a TCP socket. Those of the connections that it takes are inherited from it (tcp(7)):
- * an answer in several pieces must not wait for the client's acknowledgements. */
+ * an answer in several pieces must not wait for the client's acknowledgements. In all protocols
+ * here the client speaks first: a connection is worth waking somebody when its first bytes are
+ * there, or after a second without any. */
 static int set_tcp_options(int fd, int family, const char *name, struct errmsg *err)
 {
     int on = 1;
@@ -177,6 +179,8 @@ static int set_tcp_options(int fd, int family, const char *name, struct errmsg *
         return errmsg_set_errno(err, -errno, "cannot set SO_REUSEADDR of %s", name);
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
         return errmsg_set_errno(err, -errno, "cannot set TCP_NODELAY of %s", name);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on)) < 0)
+        return errmsg_set_errno(err, -errno, "cannot set TCP_DEFER_ACCEPT of %s", name);
     return 0;
 }
 
