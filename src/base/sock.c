@@ -22,6 +22,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
+#define ASK_AGAIN_US (100 * US_PER_MS)
+
 /* Connects to @a, for at most @left_us. Returns 0; 1 if nobody listens there; or a negative errno:
  * -EADDRINUSE if somebody does who does not take the connection. */
 static int try_connect(int fd, const struct addr *a, uint64_t left_us)
@@ -65,9 +67,12 @@ static int wait_until_free(const struct addr *a, uint64_t deadline_us)
         if (r < 0 && r != -EINTR && r != -ECONNRESET)
             return r;
 
+        /* Of a connection that nobody has accepted yet the end of the other side is not always
+         * told: it is asked again. */
         struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-        if (r == 0 && poll(&p, 1, (int)((deadline_us - now) / US_PER_MS) + 1) == 0)
-            break;
+        uint64_t wait_us = MIN(deadline_us - now, ASK_AGAIN_US);
+        if (r == 0)
+            (void)poll(&p, 1, (int)(wait_us / US_PER_MS) + 1);
     }
     return -EADDRINUSE;
 }

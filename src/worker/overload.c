@@ -15,8 +15,8 @@
 #define OVERLOAD_US    (3 * US_PER_SEC)
 #define IMPATIENT_US   (60 * US_PER_SEC) /* for so long it counts that a client has gone */
 #define PRESSED_US     US_PER_SEC /* after a long call, requests may have waited in sockets */
-#define HALF_CLOSED_US US_PER_SEC
-#define RETRY_AFTER    1 /* seconds */
+#define HALF_CLOSED_US US_PER_SEC /* a client may have said all and wait for its answer so long */
+#define RETRY_AFTER    1          /* seconds */
 
 static uint64_t now_us(const struct worker *w)
 {
@@ -70,7 +70,8 @@ bool overload_has_left(const struct conn *c, uint64_t since_us)
     return c->x->proto.facts.keep_alive || now_us(c->worker) > since_us + HALF_CLOSED_US;
 }
 
-/* A request that has waited in its socket, because nobody looked, is like one in the queue. */
+/* A request that has waited in its socket, because nobody looked, is like one in the queue; but it
+ * may have come with the end of what its client sends a moment ago. */
 bool overload_admit(struct conn *c)
 {
     struct worker *w = c->worker;
@@ -83,7 +84,7 @@ bool overload_admit(struct conn *c)
     }
     if (!look_at(c, &closed, &came_us))
         return true;
-    if (closed && overload_has_left(c, came_us)) {
+    if (closed && now_us(w) > came_us + HALF_CLOSED_US) {
         queue_note_gone(&w->start->queue);
         conn_close(c);
         return false;
