@@ -307,6 +307,10 @@ static void *follower_main(void *data)
     struct crew_member *self = data;
 
     enlist(self);
+    (void)pthread_mutex_lock(&self->crew->lock);
+    self->crew->n_enlisted++;
+    (void)pthread_cond_signal(&self->crew->members[0].changed);
+    (void)pthread_mutex_unlock(&self->crew->lock);
     follow(self->crew);
     lead(self->crew, self);
 }
@@ -323,6 +327,10 @@ static int start_followers(struct crew *c, bool quiet)
         r = -pthread_create(&c->members[i].thread, NULL, follower_main, &c->members[i]);
     if (quiet)
         (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    (void)pthread_mutex_lock(&c->lock);
+    while (r == 0 && c->n_enlisted < c->n_members - 1)
+        (void)pthread_cond_wait(&c->members[0].changed, &c->lock);
+    (void)pthread_mutex_unlock(&c->lock);
     return r;
 }
 

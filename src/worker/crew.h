@@ -71,6 +71,7 @@ struct crew {
     struct crew_owner owner;
     struct crew_member *members;
     size_t n_members;
+    size_t n_enlisted; /* of them, followers that have begun */
 };
 
 /* The member that runs on this thread; NULL on an application's own thread. */

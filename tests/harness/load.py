@@ -98,6 +98,15 @@ class Load:
         self._close(connection)
 
     async def _connect(self):
+        """A connection; one that is made while the load is being stopped is closed."""
+        making = asyncio.ensure_future(self._make_connection())
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            self._close(await making)
+            raise
+
+    async def _make_connection(self):
         if isinstance(self.address, str):
             return await asyncio.open_unix_connection(self.address)
         name = {"server_hostname": "localhost"} if self.tls else {}
