@@ -70,9 +70,9 @@ static void on_sweep(struct loop_task *t)
 {
     struct generation *g = container_of(t, struct generation, sweep);
 
-    FOR_EACH_SLOT(s, g)
-    if (s->leaves && s->state == SLOT_EMPTY)
-        remove_slot(s);
+    FOR_EACH_SLOT (s, g)
+        if (s->leaves && s->state == SLOT_EMPTY)
+            remove_slot(s);
 }
 
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
@@ -116,8 +116,8 @@ struct generation *generation_free(struct generation *g)
     if (!g)
         return NULL;
     zygote_done(&g->zygote);
-    FOR_EACH_SLOT(s, g)
-    remove_slot(s);
+    FOR_EACH_SLOT (s, g)
+        remove_slot(s);
     loop_task_cancel(&g->sweep);
     listeners_release(&g->listeners);
     registry_free(g->registry);
@@ -153,9 +153,9 @@ static void fail(struct generation *g)
 
 static void start_workers(struct generation *g)
 {
-    FOR_EACH_SLOT(s, g)
-    if (g->state != GENERATION_FAILED)
-        slot_handle(s, SLOT_START, "");
+    FOR_EACH_SLOT (s, g)
+        if (g->state != GENERATION_FAILED && !s->leaves)
+            slot_handle(s, SLOT_START, "");
 }
 
 void generation_start(struct generation *g)
@@ -199,9 +199,9 @@ static bool all_empty(const struct generation *g)
 {
     if (g->zygote.child.proc.pid != 0)
         return false;
-    FOR_EACH_SLOT(s, g)
-    if (s->state != SLOT_EMPTY)
-        return false;
+    FOR_EACH_SLOT (s, g)
+        if (s->state != SLOT_EMPTY)
+            return false;
     return true;
 }
 
@@ -215,8 +215,7 @@ void generation_drain(struct generation *g, enum family_drain how)
 {
     g->state = GENERATION_DRAINING;
     zygote_stop(&g->zygote);
-    FOR_EACH_SLOT(s, g)
-    {
+    FOR_EACH_SLOT (s, g) {
         s->drain = how;
         slot_handle(s, SLOT_DRAIN, "told to finish");
     }
@@ -228,8 +227,8 @@ void generation_stop(struct generation *g)
 {
     g->state = GENERATION_DRAINING;
     zygote_stop(&g->zygote);
-    FOR_EACH_SLOT(s, g)
-    slot_handle(s, SLOT_STOP, "told to end");
+    FOR_EACH_SLOT (s, g)
+        slot_handle(s, SLOT_STOP, "told to end");
     listeners_release(&g->listeners);
     end_if_empty(g);
 }
@@ -251,17 +250,17 @@ static size_t count_ready(const struct generation *g)
 {
     size_t n = 0;
 
-    FOR_EACH_SLOT(s, g)
-    n += s->state == SLOT_READY && !s->leaves;
+    FOR_EACH_SLOT (s, g)
+        n += s->state == SLOT_READY && !s->leaves;
     return n;
 }
 
 void generation_on_worker_ready(struct generation *g, int id)
 {
     g->n_ready = count_ready(g);
-    FOR_EACH_SLOT(s, g)
-    if (s->leaves && s->id == id)
-        slot_handle(s, SLOT_DRAIN, "replaced");
+    FOR_EACH_SLOT (s, g)
+        if (s->leaves && s->id == id)
+            slot_handle(s, SLOT_DRAIN, "replaced");
     if (g->state == GENERATION_STARTING && g->n_ready == g->n_slots)
         set_state(g, GENERATION_SERVING);
 }
@@ -302,9 +301,9 @@ void generation_on_worker_ended(struct generation *g)
 
 bool generation_accepts(const struct generation *g)
 {
-    FOR_EACH_SLOT(s, g)
-    if (s->accepting)
-        return true;
+    FOR_EACH_SLOT (s, g)
+        if (s->accepting)
+            return true;
     return false;
 }
 
@@ -333,9 +332,9 @@ void generation_on_loaded(struct generation *g)
 
 void generation_on_fork_failed(struct generation *g, int id, const char *reason)
 {
-    FOR_EACH_SLOT(s, g)
-    if (s->id == id && s->state == SLOT_FORKING)
-        slot_handle(s, SLOT_GONE, reason);
+    FOR_EACH_SLOT (s, g)
+        if (s->id == id && s->state == SLOT_FORKING)
+            slot_handle(s, SLOT_GONE, reason);
 }
 
 void generation_on_fork_timeout(struct generation *g)
@@ -353,17 +352,17 @@ void generation_on_zygote_ended(struct generation *g, const char *reason)
     log_warning("the zygote of generation %u %s: another one is started; its workers go on",
                 g->number, reason);
     /* Workers that it was just forking are lost with it. */
-    FOR_EACH_SLOT(s, g)
-    if (s->state == SLOT_FORKING)
-        slot_handle(s, SLOT_GONE, "lost with the zygote");
+    FOR_EACH_SLOT (s, g)
+        if (s->state == SLOT_FORKING)
+            slot_handle(s, SLOT_GONE, "lost with the zygote");
 }
 
 bool generation_has_pid(const struct generation *g, pid_t pid)
 {
     if (g->zygote.child.proc.pid == pid)
         return true;
-    FOR_EACH_SLOT(s, g)
-    if (slot_pid(s) == pid)
-        return true;
+    FOR_EACH_SLOT (s, g)
+        if (slot_pid(s) == pid)
+            return true;
     return false;
 }
