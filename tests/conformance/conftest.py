@@ -62,12 +62,6 @@ def shared():
         pytest.fail("\n".join(problems), pytrace=False)
 
 
-def available(kind_class):
-    if kind_class.option not in kinds.options():
-        pytest.skip(f"this liege has no option {kind_class.option}")
-    return kind_class
-
-
 def checked(site):
     yield site
     problems = site.problems()
@@ -77,12 +71,10 @@ def checked(site):
 
 
 def one_of(kind_classes):
-    """A fixture of those that liege has; test_kinds.py says which it has not."""
-    there = [k for k in kind_classes if k.option in kinds.options()]
-
-    @pytest.fixture(scope="module", params=there or kind_classes[:1], ids=lambda k: k.name)
+    """A fixture of each of them in turn."""
+    @pytest.fixture(scope="module", params=kind_classes, ids=lambda k: k.name)
     def kind(request):
-        return available(request.param)
+        return request.param
     return kind
 
 
@@ -108,17 +100,17 @@ def gateway(gateway_kind, shared):
 
 @pytest.fixture(scope="module")
 def uwsgi_site(shared):
-    yield from checked(shared(available(kinds.Uwsgi)))
+    yield from checked(shared(kinds.Uwsgi))
 
 
 @pytest.fixture(scope="module")
 def fastcgi_site(shared):
-    yield from checked(shared(available(kinds.FastCgi)))
+    yield from checked(shared(kinds.FastCgi))
 
 
 @pytest.fixture(scope="module")
 def scgi_site(shared):
-    yield from checked(shared(available(kinds.Scgi)))
+    yield from checked(shared(kinds.Scgi))
 
 
 @pytest.fixture

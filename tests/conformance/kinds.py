@@ -1,26 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The kinds of sockets that a server can be reached through. A kind knows how to make liege listen,
 how to connect, how an abstract request becomes bytes and how the answer is read; nothing else in the
-suite knows one kind from another. A kind whose option liege does not have is skipped, and runs as
-soon as `liege --help` names it."""
-import functools
+suite knows one kind from another."""
 import re
-import subprocess
 
 from harness import address, client
-from harness.programs import LIEGE
 
 from . import fastcgi, scgi, tls, uwsgi
-
-
-@functools.lru_cache
-def options():
-    """The names of liege's options."""
-    if not LIEGE.exists():
-        return set()
-    text = subprocess.run([LIEGE, "--help"], check=True, capture_output=True, text=True).stdout
-    return {name for line in text.splitlines() if line.startswith("  -")
-            for name in re.findall(r"(?<=--)[\w-]+", line)}
 
 
 class Kind:

@@ -16,7 +16,7 @@ from harness.meeting import Meeting
 from harness.programs import APPS
 from harness.server import Registry, Server
 
-from . import delivery, kinds
+from . import delivery
 from .kinds import Request
 from .rules import FOLLOWER, chunks, cl, head, play, refused, te
 
@@ -339,8 +339,6 @@ FORWARDED = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forw
              "Forwarded"]
 
 
-@pytest.mark.skipif("trusted-proxy" not in kinds.options(), reason="this liege has no option "
-                                                                   "trusted-proxy")
 def test_what_a_stranger_says_of_the_client(http_kind, serve):
     """Fields that only a proxy may write reached the application from anybody (CVE-2022-2255,
     mod_wsgi)."""
@@ -468,8 +466,6 @@ ESCAPES = [
 ]
 
 
-@pytest.mark.skipif("static-map" not in kinds.options(),
-                    reason="this liege has no option static-map")
 def test_static_files_stay_below_their_folder(any_kind, serve, folder):
     """Dots, escapes and links led out of the folder (CVE-2018-7490, uWSGI)."""
     root = folder / "root"
