@@ -15,7 +15,8 @@
 #include "worker/overload.h"
 #include "worker/worker-private.h"
 
-#define TENSE_US US_PER_SEC /* without a request that did not have to wait */
+#define REST_US  (100 * US_PER_MS) /* when the process has no descriptor left */
+#define TENSE_US US_PER_SEC        /* without a request that did not have to wait */
 
 static uint64_t now_us(const struct worker *w)
 {
@@ -27,21 +28,26 @@ bool dispatch_may_call(const struct worker *w)
     return !w->stopping && w->n_calls < w->conf->threads;
 }
 
-bool dispatch_has_turn(const struct worker *w)
+bool dispatch_has_more(const struct worker *w)
 {
     struct pollfd p = {.fd = w->start->queue.take_fd, .events = POLLIN};
 
+    return w->takes && poll(&p, 1, 0) > 0;
+}
+
+bool dispatch_has_turn(const struct worker *w)
+{
     if (!dispatch_may_call(w) || !list_empty(&w->ready))
         return false;
     /* The counter may be wrong when a worker has died; the socket is not, but costs a call. */
     return atomic_load_explicit(&w->start->queue.board->n_waiting, memory_order_relaxed) <= 0 ||
-           !w->takes || poll(&p, 1, 0) <= 0;
+           !dispatch_has_more(w);
 }
 
 /* The queue is listened to exactly while a request out of it could be called. */
 static void listen_to_queue(struct worker *w)
 {
-    bool wanted = dispatch_may_call(w) && w->takes;
+    bool wanted = dispatch_may_call(w) && w->takes && !loop_timer_is_set(&w->queue_rest);
 
     if (wanted == w->queue_listens)
         return;
@@ -68,6 +74,11 @@ static void queue_up(struct worker *w)
     listen_to_queue(w);
 }
 
+static void on_rested(struct loop_timer *t)
+{
+    listen_to_queue(container_of(t, struct worker, queue_rest));
+}
+
 /* Takes one entry out of the queue; the next one may be somebody else's. */
 static void on_queue(struct loop_io *io, uint32_t events)
 {
@@ -79,6 +90,11 @@ static void on_queue(struct loop_io *io, uint32_t events)
         return;
     queue_up(w);
     int r = handoff_take(w, &c);
+    if (r == -EMFILE) {
+        loop_timer_set(w->loop, &w->queue_rest, now_us(w) + REST_US);
+        listen_to_queue(w);
+        return;
+    }
     if (r < 0 && r != -EAGAIN)
         (void)log_errno(LOG_ERR, r, "cannot take a connection out of the queue");
     if (r <= 0)
@@ -117,6 +133,7 @@ int dispatch_start(struct worker *w)
     list_init(&w->ready);
     loop_task_init(&w->turn, on_turn);
     w->queue_io = (struct loop_io){.fd = w->start->queue.take_fd, .fn = on_queue};
+    w->queue_rest.fn = on_rested;
     w->takes = true;
     listen_to_queue(w);
     return w->queue_listens ? 0 : -EIO;
@@ -126,13 +143,6 @@ void dispatch_take(struct worker *w, bool takes)
 {
     w->takes = takes;
     listen_to_queue(w);
-}
-
-bool dispatch_has_more(const struct worker *w)
-{
-    struct pollfd p = {.fd = w->start->queue.take_fd, .events = POLLIN};
-
-    return w->takes && poll(&p, 1, 0) > 0;
 }
 
 void dispatch_begin(struct worker *w, struct exchange *x)

@@ -3,6 +3,8 @@
 #include "worker/queue.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -106,6 +108,22 @@ static size_t received_fds(struct msghdr *msg, int fds[QUEUE_MAX_FDS])
     return n;
 }
 
+/* The kernel drops descriptors for which there is no room, and the client with them (unix(7)): so
+ * they are asked for before. */
+static bool has_room_for_fds(int fd)
+{
+    int spare[QUEUE_MAX_FDS];
+    bool room = true;
+
+    for (size_t i = 0; i < COUNT_OF(spare); i++) {
+        spare[i] = room ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -EBADF;
+        room = spare[i] >= 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(spare); i++)
+        closep(&spare[i]);
+    return room;
+}
+
 ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_MAX_FDS],
                    size_t *ret_n_fds)
 {
@@ -121,6 +139,8 @@ ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_
         .msg_controllen = sizeof(control),
     };
 
+    if (!has_room_for_fds(q->take_fd))
+        return -EMFILE;
     ssize_t len = recvmsg(q->take_fd, &msg, MSG_CMSG_CLOEXEC);
     if (len < 0) {
         int r = errno == EINTR ? -EAGAIN : -errno;

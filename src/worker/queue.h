@@ -49,7 +49,7 @@ int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, con
 void queue_note_gone(const struct queue *q);
 
 /* Takes the oldest entry out. Returns its length, with the descriptors (close-on-exec) in @fds;
- * -EAGAIN if there is none; -EPROTO for one that does not fit (nothing is left open); or another
- * negative errno. */
+ * -EAGAIN if there is none; -EMFILE if this process has no room for descriptors (the entry stays);
+ * -EPROTO for one that does not fit (nothing is left open); or another negative errno. */
 ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_MAX_FDS],
                    size_t *ret_n_fds) _must_check_;

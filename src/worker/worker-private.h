@@ -53,9 +53,10 @@ struct worker {
     uint64_t long_call_us; /* when a call was over that had lost the lead, the last time */
     struct loop_task turn; /* of the first of them */
     struct loop_io queue_io;
-    bool takes;         /* what others gave; not any more when it drains */
-    bool queue_listens; /* epoll has been told */
-    char *entry;        /* of the queue, as it was taken */
+    bool takes;                   /* what others gave; not any more when it drains */
+    bool queue_listens;           /* epoll has been told */
+    struct loop_timer queue_rest; /* taking rests: no descriptors are left */
+    char *entry;                  /* of the queue, as it was taken */
 
     struct list spare_conns, spare_exchanges; /* to be used again */
     size_t n_spare_conns, n_spare_exchanges;
@@ -73,7 +74,7 @@ struct worker {
     bool stopping;           /* as soon as no call is in progress */
     int exit_code;           /* then */
     uint64_t n_requests;     /* answered */
-    bool retires;            /* the master knows that it has done its work */
+    uint64_t retire_at;      /* so many; 0: never */
     bool loyal;              /* the master knows that a request was answered */
 };
 

@@ -56,16 +56,16 @@ const char *worker_date(void)
 }
 
 /* A worker that has answered as many requests as it shall asks to be replaced, and goes on until it
- * is told. */
+ * is told. A master that could not do that then is asked again after as many more. */
 static void retire_in_time(struct worker *w)
 {
-    const struct worker_conf *conf = w->conf;
     const struct message m = {.type = FAMILY_RETIRES};
 
-    if (conf->max_requests == 0 || w->retires || w->draining ||
-        w->n_requests < conf->max_requests + conf->max_requests_delta * (uint64_t)w->start->id)
+    if (w->retire_at == 0 || w->n_requests < w->retire_at || w->draining)
         return;
-    w->retires = message_send(w->channel.io.fd, &m) == 0;
+    w->retire_at += w->conf->max_requests;
+    if (message_send(w->channel.io.fd, &m) < 0)
+        log_debug("the master does not listen");
 }
 
 void worker_on_answer(struct worker *w)
@@ -308,6 +308,8 @@ static int set_up(struct worker *w, struct errmsg *err)
     const struct worker_conf *conf = w->conf;
     const char *spool_dir = getenv("TMPDIR");
 
+    if (conf->max_requests > 0)
+        w->retire_at = conf->max_requests + conf->max_requests_delta * (uint64_t)w->start->id;
     list_init(&w->conns);
     atomic_store(&worker_slot(w)->n_conns, 0);
     list_init(&w->spare_conns);

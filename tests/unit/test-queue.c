@@ -308,6 +308,33 @@ static void test_gone(void **state)
     assert_true(atomic_load(&queue.board->gone_us) >= began);
 }
 
+/* Without room for its descriptors an entry stays where it is. */
+static void take_without_room(void *data)
+{
+    const struct rlimit *usual = data;
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = usual->rlim_max};
+    int fds[QUEUE_MAX_FDS];
+    char bytes[100];
+    size_t n_fds = 0;
+
+    UNIT_CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    UNIT_CHECK(queue_take(&queue, bytes, sizeof(bytes), fds, &n_fds) == -EMFILE);
+    UNIT_CHECK(setrlimit(RLIMIT_NOFILE, usual) == 0);
+    UNIT_CHECK(queue_take(&queue, bytes, sizeof(bytes), fds, &n_fds) == 5);
+    UNIT_CHECK(n_fds == 1);
+}
+
+static void test_no_descriptors_left(void **state)
+{
+    struct rlimit usual;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    give_one("entry");
+    struct proc child = unit_start_child(take_without_room, &usual);
+    assert_int_equal(unit_wait_child(&child), 0);
+}
+
 static void test_closed(void **state)
 {
     struct queue q;
@@ -336,6 +363,7 @@ int main(void)
         QUEUE_TEST(test_depth_mends_itself),
         QUEUE_TEST(test_age),
         QUEUE_TEST(test_gone),
+        QUEUE_TEST(test_no_descriptors_left),
         QUEUE_TEST(test_closed),
     };
 
