@@ -60,14 +60,14 @@ def _busy_intervals(rows):
 
 def longest_wait_beside_idle(rows, n_servers):
     """The longest uninterrupted time, in microseconds, that some request waited while a process had
-    nothing to do."""
+    nothing to do. It waits from the time at which it was sent: before that it waited for a client."""
     idle = _idle_intervals(rows, n_servers)
     longest, first = 0, 0
-    for r in sorted(rows, key=lambda r: r.scheduled):
-        while first < len(idle) and idle[first][1] <= r.scheduled:
+    for r in sorted(rows, key=lambda r: r.sent):
+        while first < len(idle) and idle[first][1] <= r.sent:
             first += 1
         for begin, end in idle[first:]:
             if begin >= r.began:
                 break
-            longest = max(longest, min(end, r.began) - max(begin, r.scheduled))
+            longest = max(longest, min(end, r.began) - max(begin, r.sent))
     return longest

@@ -96,6 +96,16 @@ int proc_adopt(pid_t pid, struct proc *ret)
     return 0;
 }
 
+int proc_fork_same_fds(void)
+{
+    const struct clone_args args = {.flags = CLONE_FILES | CLONE_PARENT};
+    long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+    if (pid < 0)
+        return -errno;
+    return pid == 0 ? 0 : 1;
+}
+
 /* In the child of proc_spawn(): only async-signal-safe work, then another program. */
 static _noreturn_ void exec_child(const struct proc_exec *exec, pid_t parent)
 {

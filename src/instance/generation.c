@@ -47,6 +47,23 @@ static void set_state(struct generation *g, enum generation_state state)
         for (struct slot *s = container_of(s##_item, struct slot, link), *s##_once = s; s##_once;  \
              s##_once = NULL)
 
+/* True if no process of it is left: zygote and keepers, too, have the listening sockets open. */
+static bool all_empty(const struct generation *g)
+{
+    if (g->zygote.child.proc.pid != 0 || !keepers_empty(&g->keepers))
+        return false;
+    FOR_EACH_SLOT (s, g)
+        if (s->state != SLOT_EMPTY)
+            return false;
+    return true;
+}
+
+static void end_if_empty(struct generation *g)
+{
+    if (g->state == GENERATION_DRAINING && all_empty(g))
+        set_state(g, GENERATION_ENDED);
+}
+
 static int add_slot(struct generation *g, int id, struct slot **ret)
 {
     struct slot *s = malloc(sizeof(*s));
@@ -75,6 +92,11 @@ static void on_sweep(struct loop_task *t)
             remove_slot(s);
 }
 
+static void on_keeper_end(void *data)
+{
+    end_if_empty(data);
+}
+
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
                    const struct queue *queue, uint32_t number, const struct generation_owner *owner,
                    void *owner_data, struct generation **ret)
@@ -97,6 +119,7 @@ int generation_new(struct loop *loop, struct registry *registry, const struct li
     list_init(&g->link);
     list_init(&g->slots);
     loop_task_init(&g->sweep, on_sweep);
+    keepers_init(&g->keepers, loop, on_keeper_end, g);
     zygote_init(&g->zygote, g);
     int r = scoreboard_open(&g->board, g->n_slots);
     for (size_t i = 0; i < g->n_slots && r == 0; i++)
@@ -119,6 +142,7 @@ struct generation *generation_free(struct generation *g)
     FOR_EACH_SLOT (s, g)
         remove_slot(s);
     loop_task_cancel(&g->sweep);
+    keepers_done(&g->keepers);
     listeners_release(&g->listeners);
     registry_free(g->registry);
     scoreboard_close(&g->board);
@@ -194,23 +218,6 @@ int generation_fork(struct generation *g, int id, int fd, struct proc *ret)
     lazy_worker_main(&start);
 }
 
-/* True if no process of it is left: the zygote, too, has the listening sockets open. */
-static bool all_empty(const struct generation *g)
-{
-    if (g->zygote.child.proc.pid != 0)
-        return false;
-    FOR_EACH_SLOT (s, g)
-        if (s->state != SLOT_EMPTY)
-            return false;
-    return true;
-}
-
-static void end_if_empty(struct generation *g)
-{
-    if (g->state == GENERATION_DRAINING && all_empty(g))
-        set_state(g, GENERATION_ENDED);
-}
-
 void generation_drain(struct generation *g, enum family_drain how)
 {
     g->state = GENERATION_DRAINING;
@@ -227,6 +234,7 @@ void generation_stop(struct generation *g)
 {
     g->state = GENERATION_DRAINING;
     zygote_stop(&g->zygote);
+    keepers_kill(&g->keepers);
     FOR_EACH_SLOT (s, g)
         slot_handle(s, SLOT_STOP, "told to end");
     listeners_release(&g->listeners);
@@ -253,6 +261,11 @@ static size_t count_ready(const struct generation *g)
     FOR_EACH_SLOT (s, g)
         n += s->state == SLOT_READY && !s->leaves;
     return n;
+}
+
+int generation_on_keeper(struct generation *g, pid_t pid)
+{
+    return generation_has_pid(g, pid) ? -EPROTO : keepers_add(&g->keepers, pid);
 }
 
 void generation_on_worker_ready(struct generation *g, int id)
@@ -359,7 +372,7 @@ void generation_on_zygote_ended(struct generation *g, const char *reason)
 
 bool generation_has_pid(const struct generation *g, pid_t pid)
 {
-    if (g->zygote.child.proc.pid == pid)
+    if (g->zygote.child.proc.pid == pid || keepers_have_pid(&g->keepers, pid))
         return true;
     FOR_EACH_SLOT (s, g)
         if (slot_pid(s) == pid)

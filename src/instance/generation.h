@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "instance/keepers.h"
 #include "instance/listen.h"
 #include "instance/registry.h"
 #include "instance/slot.h"
@@ -51,6 +52,7 @@ struct generation {
     struct list slots;      /* one for each worker that is wanted, and those that leave */
     size_t n_slots;         /* of the first kind */
     struct loop_task sweep; /* of those that have left */
+    struct keepers keepers;
     size_t n_ready;
 
     char cause[1024]; /* why it failed, as the process that failed said it */
@@ -95,6 +97,9 @@ void generation_set_cause(struct generation *g, const char *text);
 
 /* What worker @id says before it ends because it cannot start. */
 void generation_on_worker_complaint(struct generation *g, int id, const char *text);
+
+/* Process @pid is the keeper of a worker. Returns 0 or a negative errno. */
+int generation_on_keeper(struct generation *g, pid_t pid) _must_check_;
 
 void generation_on_worker_ready(struct generation *g, int id);
 

@@ -60,6 +60,7 @@ static void set_deadline(struct slot *s, uint64_t after_us)
 static void let_go(struct slot *s)
 {
     s->explained = false;
+    s->kept = false;
     s->accepting = false;
     channel_close(&s->channel);
     (void)proc_signal(&s->child.proc, SIGKILL); /* ESRCH: it has ended already */
@@ -81,6 +82,16 @@ static int on_hello(struct channel *c, struct message *m)
         return r;
     slot_handle(s, SLOT_HELLO, "");
     return 0;
+}
+
+static int on_keeper(struct channel *c, struct message *m)
+{
+    struct slot *s = container_of(c, struct slot, channel);
+
+    if (s->kept)
+        return -EPROTO;
+    s->kept = true;
+    return generation_on_keeper(s->generation, m->sender);
 }
 
 static int on_ready(struct channel *c, struct message *m)
@@ -141,6 +152,7 @@ static int on_reload(struct channel *c, struct message *m)
 /* clang-format off */
 static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_HELLO]         = { .handler = on_hello },
+    [FAMILY_KEEPER]        = { .handler = on_keeper },
     [FAMILY_READY]         = { .handler = on_ready },
     [FAMILY_WORKER_FAILED] = { .handler = on_failed },
     [FAMILY_RETIRES]       = { .handler = on_retires },

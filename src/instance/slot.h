@@ -52,6 +52,7 @@ struct slot {
     struct list link;        /* in generation->slots */
     bool leaves;             /* another one has its place, or is about to */
     enum family_drain drain;
+    bool kept;      /* its process has a keeper */
     bool explained; /* why its process ended needs no further line of the log */
     bool accepting; /* its process may still take connections */
 };

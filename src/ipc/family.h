@@ -15,6 +15,7 @@ enum family_type {
 
     /* worker to master */
     FAMILY_HELLO,         /* forked; the kernel says who it is */
+    FAMILY_KEEPER,        /* is not the worker but its keeper (worker/keeper.h) */
     FAMILY_READY,         /* takes connections now */
     FAMILY_WORKER_FAILED, /* text: why it cannot start; it ends */
     FAMILY_RETIRES,       /* wants to be replaced: it has done its work, and serves until then */

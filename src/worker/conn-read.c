@@ -341,6 +341,8 @@ static char *read_place(struct conn *c, size_t *ret_room)
 void conn_read(struct conn *c)
 {
     size_t room = 0;
+
+    conn_leave_idle(c);
     char *at = read_place(c, &room);
 
     if (!at) {

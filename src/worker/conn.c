@@ -19,6 +19,7 @@
 #include "worker/conn-io.h"
 #include "worker/dispatch.h"
 #include "worker/handoff.h"
+#include "worker/keeper.h"
 #include "worker/worker-private.h"
 
 #define SPARE_CONNS    64
@@ -129,11 +130,35 @@ static uint32_t events_of(const struct conn *c)
     }
 }
 
+/* What is idle outlives the worker from now on. What TLS has agreed on does not. */
+static void keep(struct conn *c)
+{
+    struct worker *w = c->worker;
+
+    if (!c->kept || c->tls || c->close_after || c->x)
+        return;
+    handoff_describe_idle(c, &c->kept->entry);
+    kept_hold(c->kept);
+    if (w->keeper.started)
+        return;
+    int r = keeper_start(&w->keeper, w->start->master);
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "no keeper: idle connections end if this worker dies");
+}
+
+void conn_leave_idle(struct conn *c)
+{
+    if (c->kept)
+        kept_release(c->kept);
+}
+
 bool conn_listen(struct conn *c)
 {
     uint32_t events = events_of(c);
     int r = 0;
 
+    if (c->state == CONN_IDLE)
+        keep(c);
     if (c->listens == events)
         return true;
     if (c->listens == 0)
@@ -172,6 +197,8 @@ void conn_let_go(struct conn *c)
 {
     struct worker *w = c->worker;
 
+    keeper_leave(&w->keeper, c->kept); /* before its descriptor can be another one's */
+    c->kept = NULL;
     stop_listening(c);
     c->tls = tls_free(c->tls);
     closep(&c->io.fd);
@@ -223,6 +250,7 @@ struct exchange *conn_exchange(struct conn *c)
 
 void conn_finish(struct conn *c)
 {
+    conn_leave_idle(c);
     int r = conn_io_end(c);
 
     if (r == -EAGAIN && c->x) {
@@ -458,11 +486,13 @@ void conn_drain(struct conn *c)
 
     if (c->state != CONN_IDLE)
         return; /* later, when its answer is sent */
+    conn_leave_idle(c);
     int r = c->worker->drain_idle_us > 0 ? handoff_give(c) : -ESRCH;
     if (r == 0) {
         conn_let_go(c);
         return;
     }
+    keep(c);
     if (r == -EAGAIN)
         worker_offer_later(c->worker);
     if (has_news(c))
@@ -489,6 +519,7 @@ struct conn *conn_adopt(struct worker *w, const struct acceptor *a, int fd)
         .protocol = a->protocol,
         .timer.fn = on_timer,
     };
+    c->kept = keeper_enter(&w->keeper, fd);
     loop_task_init(&c->more, on_more);
     list_append(&w->conns, &c->link);
     count(w, 1);

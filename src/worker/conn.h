@@ -11,6 +11,7 @@
 #include "worker/exchange.h"
 
 struct acceptor;
+struct kept;
 struct proxy_header;
 struct tls;
 struct worker;
@@ -51,6 +52,7 @@ struct conn {
     struct loop_timer timer;
     struct loop_task more; /* pipelined requests wait for their turn */
     struct exchange *x;    /* the request; NULL when there is none */
+    struct kept *kept;     /* for the keeper; NULL: it knows nothing of it */
 
     struct net_addr client; /* the peer, or whom its PROXY header names */
     char remote_addr[NET_ADDR_TEXT];
@@ -103,6 +105,10 @@ bool conn_listen(struct conn *c);
 
 /* The request is answered and nothing of the next one is here. */
 void conn_go_idle(struct conn *c);
+
+/* An idle connection is about to be more than that: should the worker die from now on, it is lost.
+ */
+void conn_leave_idle(struct conn *c);
 
 /* The exchange of @c, which is begun if there is none. NULL: no memory; @c is closed then. */
 struct exchange *conn_exchange(struct conn *c);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an entry of the queue looks like: a fixed head, then the head of the request as it came, its
  * body as it was decoded, and the bytes that follow it. A body that is large goes as the descriptor
- * of its temporary file. The taker parses the head anew: nothing of a parser's state is passed, and
- * both sides are workers of one instance and one build. */
+ * of its temporary file. The taker parses the head anew: nothing of a parser's state is passed. */
 #include "worker/handoff.h"
 
 #include <errno.h>
@@ -19,23 +18,9 @@
 
 #define BODY_INLINE_BYTES ((size_t)32 * 1024)
 
-struct entry {
-    uint32_t kind;     /* enum handoff_kind */
-    uint32_t listener; /* struct worker_listener, id */
-    uint32_t protocol; /* enum proto_id: that of a listener may change with a reload */
-    uint32_t n_requests;
-    uint32_t head_len, rest_len;
-    uint32_t inline_len; /* of the body: here; the rest of it is in the file */
-    uint64_t body_len;
-    uint64_t ready_us;
-    struct net_addr client;
-    char remote_port[6];
-    bool proxy_due, client_tls;
-};
-
-static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
+static struct handoff_entry make_entry(const struct conn *c, enum handoff_kind kind)
 {
-    struct entry e = {
+    struct handoff_entry e = {
         .kind = kind,
         .listener = c->acceptor->id,
         .protocol = c->protocol,
@@ -49,9 +34,14 @@ static struct entry make_entry(const struct conn *c, enum handoff_kind kind)
     return e;
 }
 
+void handoff_describe_idle(const struct conn *c, struct handoff_entry *ret)
+{
+    *ret = make_entry(c, HANDOFF_IDLE);
+}
+
 static int give_idle(const struct conn *c)
 {
-    struct entry e = make_entry(c, HANDOFF_IDLE);
+    struct handoff_entry e = make_entry(c, HANDOFF_IDLE);
     const struct iovec iov = {.iov_base = &e, .iov_len = sizeof(e)};
 
     return queue_give(&c->worker->start->queue, &iov, 1, &c->io.fd, 1);
@@ -60,7 +50,7 @@ static int give_idle(const struct conn *c)
 static int give_request(struct conn *c)
 {
     struct exchange *x = c->x;
-    struct entry e = make_entry(c, HANDOFF_REQUEST);
+    struct handoff_entry e = make_entry(c, HANDOFF_REQUEST);
     int fds[QUEUE_MAX_FDS] = {c->io.fd};
     size_t n_fds = 1;
 
@@ -111,7 +101,8 @@ static const struct acceptor *find_acceptor(const struct worker *w, uint32_t id)
 
 /* Rebuilds the request: @data is head, rest and inline body. Takes @file over (-1: none). Returns
  * false if the entry is not what a worker writes. */
-static bool take_request(struct exchange *x, const struct entry *e, const char *data, int file)
+static bool take_request(struct exchange *x, const struct handoff_entry *e, const char *data,
+                         int file)
 {
     size_t in_len = (size_t)e->head_len + e->rest_len;
 
@@ -139,7 +130,7 @@ static bool has_gone(const struct conn *c)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-static bool is_sound(const struct entry *e, size_t len, size_t n_fds)
+static bool is_sound(const struct handoff_entry *e, size_t len, size_t n_fds)
 {
     size_t follows = (size_t)e->head_len + e->rest_len + e->inline_len;
 
@@ -148,7 +139,7 @@ static bool is_sound(const struct entry *e, size_t len, size_t n_fds)
     return n_fds == 2 ? e->inline_len == 0 : e->inline_len == e->body_len;
 }
 
-static int adopt(struct worker *w, const struct entry *e, const char *data, const int *fds,
+static int adopt(struct worker *w, const struct handoff_entry *e, const char *data, const int *fds,
                  size_t n_fds, struct conn **ret)
 {
     _cleanup_close_ int file = n_fds == 2 ? fds[1] : -EBADF;
@@ -193,7 +184,7 @@ int handoff_take(struct worker *w, struct conn **ret)
     const struct queue *q = &w->start->queue;
     int fds[QUEUE_MAX_FDS] = {-EBADF, -EBADF};
     size_t n_fds = 0;
-    struct entry e;
+    struct handoff_entry e;
 
     if (!w->entry)
         w->entry = malloc(QUEUE_MAX_BYTES);

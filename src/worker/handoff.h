@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/macro.h"
+#include "base/net.h"
 
 struct conn;
 struct worker;
@@ -13,6 +17,24 @@ enum handoff_kind {
     HANDOFF_IDLE = 1, /* no byte of a request is here */
     HANDOFF_REQUEST,  /* a complete request is */
 };
+
+/* What an entry of the queue begins with. Both sides are workers of one instance and one build. */
+struct handoff_entry {
+    uint32_t kind;     /* enum handoff_kind */
+    uint32_t listener; /* struct worker_listener, id */
+    uint32_t protocol; /* enum proto_id: that of a listener may change with a reload */
+    uint32_t n_requests;
+    uint32_t head_len, rest_len;
+    uint32_t inline_len; /* of the body: here; the rest of it is in the file */
+    uint64_t body_len;
+    uint64_t ready_us;
+    struct net_addr client;
+    char remote_port[6];
+    bool proxy_due, client_tls;
+};
+
+/* The whole entry of @c when it is idle. */
+void handoff_describe_idle(const struct conn *c, struct handoff_entry *ret);
 
 /* Gives @c away: an idle one, or one whose complete request stands in c->x->in with what follows
  * it. On success another process has it, and what is here is to be freed with conn_let_go().

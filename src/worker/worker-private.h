@@ -10,6 +10,7 @@
 #include "proto/facts.h"
 #include "worker/access-log.h"
 #include "worker/crew.h"
+#include "worker/keeper.h"
 #include "worker/scoreboard.h"
 #include "worker/worker.h"
 
@@ -45,6 +46,7 @@ struct worker {
     unsigned n_calls; /* of the application, in progress */
     bool copied;      /* this is no worker but a process that its application forked */
 
+    struct keeper keeper;
     uint32_t n_conns;
     struct list conns; /* all but those in @ready */
     struct list ready; /* connections whose request waits for a call */

@@ -288,6 +288,7 @@ static void on_end(void *data, int code)
     access_log_flush(&w->log);
     crew_enter_interpreters(crew_self());
     apps_stop(w->start->apps);
+    keeper_end(&w->keeper);
     _exit(code);
 }
 
@@ -331,6 +332,9 @@ static int set_up(struct worker *w, struct errmsg *err)
     int r = set_up_trust(w, err);
     if (r < 0)
         return r;
+    r = keeper_open(&w->keeper, &w->start->queue, w->start->channel_fd);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot map memory");
     r = loop_new(&w->loop);
     if (r == 0)
         r = set_signals(w);

@@ -71,8 +71,66 @@ def test_a_killed_worker_fails_its_own_request_only(web, folder):
             assert c.response().body == b"mine"
         for c in [*visitors, *queued]:
             c.close()
-    assert len(server.descendants()) == 4
+    assert len(proc.children(server.pid)) == 4
     assert len(server.log.find("worker . killed")) == 1
+
+
+def pids_of(connections):
+    return [int(c.response().body) for c in connections]
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("processes", [1, 3])
+def test_clients_that_are_idle_do_not_notice_a_killed_worker(web, processes):
+    """Nor do those whose request it has not read."""
+    server = web(f"processes = {processes}")
+    idle = [Connection(server.address) for _ in range(20)]
+    first = [int(c.request("/pid").body) for c in idle]
+    victim = first[0]
+    proc.wait_keepers(server.pid, len(set(first)))
+    of_victim = [c for c, pid in zip(idle, first) if pid == victim]
+    os.kill(victim, signal.SIGSTOP)
+    for c in of_victim[::2]:
+        c.send(request_bytes("/pid"))
+    os.kill(victim, signal.SIGKILL)
+    for c in of_victim[1::2]:
+        c.send(request_bytes("/pid"))
+    assert victim not in pids_of(of_victim)
+    for c in idle:
+        assert int(c.request("/pid").body) != victim
+        c.close()
+    server.wait_line(PATTERN.format("[123]"))
+
+
+def test_a_client_in_the_middle_of_a_request_hears_of_the_death_at_once(web):
+    server = web()
+    with Connection(server.address) as idle, Connection(server.address) as halfway:
+        worker = int(idle.request("/pid").body)
+        assert int(halfway.request("/pid").body) == worker
+        halfway.send(request_bytes("/pid")[:-5])
+        assert int(idle.request("/pid").body) == worker  # so the half has been read
+        proc.wait_keepers(server.pid, 1)
+        os.kill(worker, signal.SIGKILL)
+        assert halfway.at_end()
+        assert int(idle.request("/pid").body) != worker
+
+
+@pytest.mark.only_plain
+def test_a_keeper_is_small_and_ends_with_its_worker(web):
+    """It is there as soon as a connection is kept, and has next to no memory of its own."""
+    server = web()
+    assert proc.keepers(server.pid) == []
+    with Connection(server.address) as c:
+        worker = int(c.request("/pid").body)
+        assert int(c.request("/pid").body) == worker
+        [keeper] = proc.wait_keepers(server.pid, 1)
+        used = proc.memory(keeper)
+        assert used["Private_Dirty"] + used["Private_Clean"] < 100 << 10, used
+        server.kill(signal.SIGHUP)
+        server.wait_line(says.ended(1))
+        assert_gone([worker, keeper])
+        assert int(c.request("/pid").body) != worker
+    assert server.stop(signal.SIGTERM) == 0
 
 
 def test_harakiri_counts_from_the_request_that_hangs(web, folder):

@@ -48,8 +48,33 @@ def _parents():
     return {int(p): parent(int(p)) for p in os.listdir("/proc") if p.isdigit()}
 
 
+def name(pid):
+    """As in ps(1) -o comm, or None."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def keepers(pid):
+    """The keepers of a master's workers: its other children are what a user counts."""
+    return sorted(p for p, pp in _parents().items() if pp == pid and name(p) == "liege-keeper"
+                  and alive(p))
+
+
+def wait_keepers(pid, n, timeout=PATIENCE):
+    """Waits until the workers of the master @pid have @n keepers."""
+    deadline = time.monotonic() + timeout
+    while len(found := keepers(pid)) != n:
+        assert time.monotonic() < deadline, f"keepers: {found}"
+        os.sched_yield()
+    return found
+
+
 def children(pid):
-    return sorted(p for p, pp in _parents().items() if pp == pid and alive(p))
+    """All but keepers."""
+    return sorted(p for p, pp in _parents().items()
+                  if pp == pid and name(p) != "liege-keeper" and alive(p))
 
 
 def descendants(pid):

@@ -153,6 +153,14 @@ void generation_on_worker_closed(struct generation *g)
     note("closed", "");
 }
 
+int generation_on_keeper(struct generation *g, pid_t pid)
+{
+    (void)g;
+    assert_true(pid > 0);
+    note("keeper", "");
+    return 0;
+}
+
 void generation_on_loyal(struct generation *g)
 {
     (void)g;
