@@ -124,8 +124,7 @@ def test_a_keeper_is_small_and_ends_with_its_worker(web):
         worker = int(c.request("/pid").body)
         assert int(c.request("/pid").body) == worker
         [keeper] = proc.wait_keepers(server.pid, 1)
-        used = proc.memory(keeper)
-        assert used["Private_Dirty"] + used["Private_Clean"] < 100 << 10, used
+        proc.wait_private_memory(keeper, 100 << 10)
         server.kill(signal.SIGHUP)
         server.wait_line(says.ended(1))
         assert_gone([worker, keeper])

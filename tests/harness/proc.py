@@ -150,6 +150,17 @@ def memory(pid):
     return found
 
 
+def wait_private_memory(pid, n_bytes, timeout=PATIENCE):
+    """Waits until @pid has no more than @n_bytes of memory that no other process has."""
+    deadline = time.monotonic() + timeout
+    while True:
+        used = memory(pid)
+        if used["Private_Dirty"] + used["Private_Clean"] <= n_bytes:
+            return
+        assert time.monotonic() < deadline, used
+        os.sched_yield()
+
+
 def cpu_seconds(pids):
     """User and system time of the processes @pids so far, in all."""
     return sum(int(f[11]) + int(f[12]) for f in map(_stat, pids) if f) / TICKS_PER_SECOND
