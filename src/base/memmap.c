@@ -11,16 +11,14 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
 #define MAX_KEEP  8
 #define MAX_FILES 4
-
-void *__tls_get_addr(void *); /* of the dynamic linker, for its address alone */
 
 struct mapping {
     uintptr_t start, end;
@@ -153,7 +151,7 @@ static int each_mapping(int (*fn)(struct needs *n, const struct mapping *m), str
 static int note_file(struct needs *n, const struct mapping *m)
 {
     const uintptr_t code[] = {(uintptr_t)memmap_drop_all_except, (uintptr_t)poll,
-                              (uintptr_t)__tls_get_addr};
+                              getauxval(AT_BASE)};
 
     for (size_t i = 0; i < COUNT_OF(code); i++)
         if (m->inode != 0 && n->n_files < MAX_FILES && holds(m, code[i]))
@@ -165,7 +163,7 @@ static int drop(struct needs *n, const struct mapping *m)
 {
     if (is_needed(n, m))
         return 0;
-    return munmap((void *)m->start, m->end - m->start) < 0 ? -errno : 0;
+    return syscall(SYS_munmap, m->start, m->end - m->start) < 0 ? -errno : 0;
 }
 
 int memmap_drop_all_except(const void *const *keep, size_t n_keep)

@@ -22,8 +22,6 @@
 #include "ipc/message.h"
 #include "worker/worker.h"
 
-#define EXIT_NO_APP 22 /* uWSGI's code: no application could be loaded */
-
 static _noreturn_ void end(int code)
 {
     _exit(code);
@@ -61,7 +59,7 @@ static void die_with_master(const struct child_start *start)
 static _noreturn_ void give_up(int channel_fd, enum family_type type, const struct errmsg *err)
 {
     (void)message_send_text(channel_fd, (uint16_t)type, 0, err->text);
-    end(EXIT_NO_APP);
+    end(INSTANCE_EXIT_BOOT);
 }
 
 /* What a process that runs applications has loaded. */
@@ -93,7 +91,6 @@ static _noreturn_ void serve(const struct child_start *start, const struct loade
         };
     const struct worker_start ws = {
         .id = id,
-        .n_workers = start->registry->instance.processes,
         .name = start->name,
         .master = start->master,
         .channel_fd = channel_fd,

@@ -24,6 +24,10 @@ struct child_start {
     const struct scoreboard *board; /* of the generation */
 };
 
+/* The exit code of a process that cannot load the application, and of an instance that for this
+ * reason never served: a worker's boot error, as gunicorn has it. */
+#define INSTANCE_EXIT_BOOT 3
+
 /* The life of a zygote. */
 _noreturn_ void zygote_main(const struct child_start *start);
 

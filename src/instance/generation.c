@@ -76,6 +76,19 @@ static int add_slot(struct generation *g, int id, struct slot **ret)
     return 0;
 }
 
+/* Slots for the workers up to @n that are not there yet. */
+static int add_slots(struct generation *g, size_t n)
+{
+    struct slot *s = NULL;
+    int r = 0;
+
+    while (g->n_slots < n && r == 0) {
+        r = add_slot(g, (int)g->n_slots + 1, &s);
+        g->n_slots += r == 0;
+    }
+    return r;
+}
+
 static void remove_slot(struct slot *s)
 {
     list_remove(&s->link);
@@ -88,8 +101,11 @@ static void on_sweep(struct loop_task *t)
     struct generation *g = container_of(t, struct generation, sweep);
 
     FOR_EACH_SLOT (s, g)
-        if (s->leaves && s->state == SLOT_EMPTY)
+        if (s->leaves && s->state == SLOT_EMPTY) {
+            if ((size_t)s->id > g->n_slots)
+                scoreboard_forget(&g->board, s->id);
             remove_slot(s);
+        }
 }
 
 static void on_keeper_end(void *data)
@@ -98,11 +114,10 @@ static void on_keeper_end(void *data)
 }
 
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
-                   const struct queue *queue, uint32_t number, const struct generation_owner *owner,
-                   void *owner_data, struct generation **ret)
+                   const struct queue *queue, size_t n_workers, uint32_t number,
+                   const struct generation_owner *owner, void *owner_data, struct generation **ret)
 {
     struct generation *g = calloc(1, sizeof(*g));
-    struct slot *s = NULL;
 
     if (!g)
         return -ENOMEM;
@@ -114,16 +129,15 @@ int generation_new(struct loop *loop, struct registry *registry, const struct li
         .name = registry->conf.name,
         .master = getpid(),
         .queue = queue,
-        .n_slots = registry->instance.processes,
     };
     list_init(&g->link);
     list_init(&g->slots);
     loop_task_init(&g->sweep, on_sweep);
     keepers_init(&g->keepers, loop, on_keeper_end, g);
     zygote_init(&g->zygote, g);
-    int r = scoreboard_open(&g->board, g->n_slots);
-    for (size_t i = 0; i < g->n_slots && r == 0; i++)
-        r = add_slot(g, (int)i + 1, &s);
+    int r = scoreboard_open(&g->board, n_workers);
+    if (r == 0)
+        r = add_slots(g, n_workers);
     if (r < 0) {
         generation_free(g);
         return r;
@@ -241,6 +255,56 @@ void generation_stop(struct generation *g)
     end_if_empty(g);
 }
 
+static size_t count_ready(const struct generation *g)
+{
+    size_t n = 0;
+
+    FOR_EACH_SLOT (s, g)
+        n += s->state == SLOT_READY && !s->leaves;
+    return n;
+}
+
+/* All that are wanted are ready. */
+static void serve_if_ready(struct generation *g)
+{
+    if (g->state == GENERATION_STARTING && g->n_ready == g->n_slots)
+        set_state(g, GENERATION_SERVING);
+}
+
+/* Workers can be started. */
+static bool is_loaded(const struct generation *g)
+{
+    return g->state == GENERATION_STARTING || g->state == GENERATION_SERVING;
+}
+
+int generation_resize(struct generation *g, size_t n)
+{
+    size_t before = g->n_slots;
+    int r = add_slots(g, n);
+
+    g->n_slots = MIN(g->n_slots, n);
+    scoreboard_resize(&g->board, g->n_slots);
+    FOR_EACH_SLOT (s, g) {
+        if ((size_t)s->id > g->n_slots && !s->leaves) {
+            s->leaves = true;
+            s->drain = FAMILY_DRAIN_SUCCEEDED;
+            slot_handle(s, SLOT_DRAIN, "one worker less is wanted");
+        } else if ((size_t)s->id > before && is_loaded(g)) {
+            slot_handle(s, SLOT_START, "one worker more is wanted");
+        }
+    }
+    g->n_ready = count_ready(g);
+    serve_if_ready(g);
+    loop_task_queue(g->loop, &g->sweep);
+    return r;
+}
+
+void generation_sleep(struct generation *g)
+{
+    zygote_stop(&g->zygote);
+    (void)!generation_resize(g, 0); /* fewer is always possible */
+}
+
 void generation_set_cause(struct generation *g, const char *text)
 {
     if (g->cause[0] == '\0')
@@ -254,15 +318,6 @@ void generation_on_worker_complaint(struct generation *g, int id, const char *te
         log_error("worker %d cannot start: %s", id, text);
 }
 
-static size_t count_ready(const struct generation *g)
-{
-    size_t n = 0;
-
-    FOR_EACH_SLOT (s, g)
-        n += s->state == SLOT_READY && !s->leaves;
-    return n;
-}
-
 int generation_on_keeper(struct generation *g, pid_t pid)
 {
     return generation_has_pid(g, pid) ? -EPROTO : keepers_add(&g->keepers, pid);
@@ -274,8 +329,7 @@ void generation_on_worker_ready(struct generation *g, int id)
     FOR_EACH_SLOT (s, g)
         if (s->leaves && s->id == id)
             slot_handle(s, SLOT_DRAIN, "replaced");
-    if (g->state == GENERATION_STARTING && g->n_ready == g->n_slots)
-        set_state(g, GENERATION_SERVING);
+    serve_if_ready(g);
 }
 
 void generation_on_worker_leaves(struct generation *g, struct slot *s)

@@ -58,11 +58,12 @@ struct generation {
     char cause[1024]; /* why it failed, as the process that failed said it */
 };
 
-/* Makes a generation of @registry, which it takes over, and takes its share of @listeners. @queue
- * is the instance's. */
+/* Makes a generation of @registry, which it takes over, with @n_workers, and takes its share of
+ * @listeners. @queue is the instance's. */
 int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
-                   const struct queue *queue, uint32_t number, const struct generation_owner *owner,
-                   void *owner_data, struct generation **ret) _must_check_;
+                   const struct queue *queue, size_t n_workers, uint32_t number,
+                   const struct generation_owner *owner, void *owner_data,
+                   struct generation **ret) _must_check_;
 
 /* Kills what is left of it. */
 struct generation *generation_free(struct generation *g);
@@ -71,6 +72,15 @@ const char *generation_state_name(enum generation_state state);
 
 /* Begins: with the zygote, or with lazy-apps with the workers. */
 void generation_start(struct generation *g);
+
+/* From now on @n workers are wanted, which may be none: others are started, or the last ones are
+ * told to finish and leave what they have to those that stay. Returns 0, or a negative errno when
+ * some could not be added. */
+int generation_resize(struct generation *g, size_t n) _must_check_;
+
+/* No workers any more, and no zygote: they finish, and leave what they have to whoever comes next.
+ */
+void generation_sleep(struct generation *g);
 
 /* Tells all workers to finish; those that are not ready end at once. Gives up the sockets. */
 void generation_drain(struct generation *g, enum family_drain how);

@@ -21,6 +21,7 @@ struct instance_conf {
     bool lazy_apps;
     uint64_t reload_mercy_us; /* how long a graceful end may take */
     uint64_t start_timeout_us;
+    bool graceful_on_term;
 };
 
 extern const struct liege_option instance_options[];

@@ -11,6 +11,7 @@
 #include "instance/master.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,10 @@
 #include "base/cred.h"
 #include "base/log.h"
 #include "instance/check.h"
+#include "instance/child.h"
 #include "instance/generation.h"
+#include "instance/order.h"
+#include "instance/size.h"
 
 /* How long the news of a reload waits for workers that are too busy to stop accepting. */
 #define PATIENCE_US US_PER_SEC
@@ -51,6 +55,8 @@ struct master {
     bool has_served;
     bool loyal;
     bool reload_wanted;
+    struct size size;
+    bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
     enum stop stop_wanted, stopping;
     int exit_code;
 };
@@ -95,7 +101,9 @@ static const struct generation_owner owner = {
 static int start_generation(struct master *m, struct registry *registry, struct listeners *share,
                             struct generation **ret)
 {
-    int r = generation_new(m->loop, registry, share, &m->queue, ++m->n_generations, &owner, m, ret);
+    uint64_t n_workers = size_configure(&m->size, registry->instance.processes);
+    int r = generation_new(m->loop, registry, share, &m->queue, n_workers, ++m->n_generations,
+                           &owner, m, ret);
 
     if (r < 0) {
         listeners_release(share);
@@ -111,7 +119,8 @@ static int start_generation(struct master *m, struct registry *registry, struct 
 
 static void keep_old(struct master *m, const char *why)
 {
-    log_error("reload failed, the old generation goes on serving: %s", why);
+    log_error("reload failed, %s: %s",
+              m->asleep ? "there still are no workers" : "the old generation goes on serving", why);
     link_status(&m->link, STATUS_KEPT, m->current->number, why);
 }
 
@@ -172,6 +181,7 @@ static void take_over(struct master *m)
 
     m->current = m->next;
     m->next = NULL;
+    m->asleep = false;
     list_append(&m->draining, &old->link);
     generation_drain(old, FAMILY_DRAIN_SUCCEEDED);
     if (listeners_adjust(&m->current->listeners, &m->current->registry->instance, &err) < 0)
@@ -223,7 +233,7 @@ static void give_up(struct master *m)
 
     log_error("cannot start: %s", why);
     link_status(&m->link, STATUS_FAILED, m->current->number, why);
-    leave(m, MASTER_EXIT_NO_APP);
+    leave(m, INSTANCE_EXIT_BOOT);
 }
 
 static void begin_stop(struct master *m)
@@ -253,6 +263,55 @@ static void free_ended(struct master *m)
             generation_free(g);
         }
     }
+}
+
+/* Workers */
+
+static void resize(struct master *m, struct generation *g, size_t n)
+{
+    int r = generation_resize(g, n);
+
+    if (r < 0)
+        (void)log_errno(LOG_ERR, r, "generation %u cannot have %zu workers", g->number, n);
+    link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
+}
+
+/* True if we are in the foreground of a terminal. */
+static bool has_terminal(void)
+{
+    _cleanup_close_ int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+    return fd >= 0 && tcgetpgrp(fd) == getpgrp();
+}
+
+/* No worker is left, and none is wanted until the next reload. */
+static void go_to_sleep(struct master *m)
+{
+    m->sleep_wanted = false;
+    if (m->asleep)
+        return;
+    if (has_terminal()) {
+        log_info(
+            "SIGWINCH is ignored: there is a terminal, which sends it whenever its size changes");
+        return;
+    }
+    log_info("the workers finish; SIGHUP starts others");
+    m->asleep = true;
+    abandon_next(m);
+    generation_sleep(m->current);
+}
+
+static void change_size(struct master *m, int by)
+{
+    uint64_t before = m->size.wanted, n = size_change(&m->size, by);
+
+    log_info("%s: %llu worker%s %s wanted%s", by > 0 ? "SIGTTIN" : "SIGTTOU", (unsigned long long)n,
+             n == 1 ? "" : "s", n == 1 ? "is" : "are",
+             n == before ? ", and that is as far as it goes" : "");
+    if (m->stopping == STOP_NO && !m->asleep)
+        resize(m, m->current, n);
+    if (m->next)
+        resize(m, m->next, n);
 }
 
 static void on_patience(struct loop_timer *t)
@@ -288,8 +347,12 @@ static void on_step(struct loop_task *t)
         give_up(m);
         return;
     }
-    /* The first generation has nothing to fall back on: a reload waits until it serves. */
-    if (m->reload_wanted && m->has_served && !m->announcing) {
+    /* The first generation has nothing to fall back on: what changes it waits until it serves. */
+    if (!m->has_served || m->announcing)
+        return;
+    if (m->sleep_wanted)
+        go_to_sleep(m);
+    if (m->reload_wanted) {
         m->reload_wanted = false;
         begin_reload(m);
     }
@@ -325,23 +388,35 @@ static void on_reap(struct loop_task *t)
         loop_task_queue(m->loop, t);
 }
 
-static void on_signal(int sig, void *data)
+static void obey(struct master *m, enum order order)
 {
-    struct master *m = data;
-
-    switch (sig) {
-    case SIGHUP:
+    switch (order) {
+    case ORDER_RELOAD:
         m->reload_wanted = true;
         step_later(m);
         break;
-    case SIGQUIT:
-        want_stop(m, STOP_GRACEFULLY);
-        break;
-    case SIGINT:
-    case SIGTERM:
+    case ORDER_STOP:
         want_stop(m, STOP_NOW);
         break;
-    case SIGCHLD:
+    case ORDER_STOP_GRACEFULLY:
+        want_stop(m, STOP_GRACEFULLY);
+        break;
+    case ORDER_STOP_BY_TERM: /* whoever says it twice is in a hurry */
+        want_stop(m, m->current->registry->instance.graceful_on_term && m->stop_wanted == STOP_NO
+                         ? STOP_GRACEFULLY
+                         : STOP_NOW);
+        break;
+    case ORDER_ADD_WORKER:
+        change_size(m, 1);
+        break;
+    case ORDER_REMOVE_WORKER:
+        change_size(m, -1);
+        break;
+    case ORDER_SLEEP:
+        m->sleep_wanted = true;
+        step_later(m);
+        break;
+    case ORDER_REAP:
         loop_task_queue(m->loop, &m->reap);
         break;
     default:
@@ -349,24 +424,18 @@ static void on_signal(int sig, void *data)
     }
 }
 
+static void on_signal(int sig, void *data)
+{
+    obey(data, order_of_signal(sig));
+}
+
 static void on_emperor_byte(enum emperor_byte byte, void *data)
 {
-    struct master *m = data;
+    enum order order = order_of_byte(byte);
 
-    switch (byte) {
-    case EMPEROR_BYTE_STOP:
-        want_stop(m, STOP_NOW);
-        break;
-    case EMPEROR_BYTE_STOP_GRACEFULLY:
-        want_stop(m, STOP_GRACEFULLY);
-        break;
-    case EMPEROR_BYTE_RELOAD:
-        m->reload_wanted = true;
-        step_later(m);
-        break;
-    default:
+    if (order == ORDER_NONE)
         log_warning("the Emperor says %d, which means nothing", (int)byte);
-    }
+    obey(data, order);
 }
 
 static void on_emperor_lost(void *data)
@@ -405,12 +474,9 @@ static int open_sockets(const struct master *m, struct listeners *ret, struct er
 
 static int watch(struct master *m)
 {
-    static const int signals[] = {SIGHUP, SIGQUIT, SIGINT, SIGTERM, SIGCHLD};
     sigset_t set;
 
-    (void)sigemptyset(&set);
-    for (size_t i = 0; i < COUNT_OF(signals); i++)
-        (void)sigaddset(&set, signals[i]);
+    order_signals(&set);
     proc_catch_sigpipe();
     int r = loop_new(&m->loop);
     if (r == 0)

@@ -17,7 +17,6 @@ struct master_start {
 };
 
 /* Runs the instance to its end. Returns the process's exit code: 0 after an ordered end, 1 for a
- * failed set-up, MASTER_EXIT_NO_APP when the application could not be loaded. */
+ * failed set-up, INSTANCE_EXIT_BOOT when the first workers cannot be started: the application
+ * cannot be loaded, say. */
 int master_run(const struct master_start *start);
-
-#define MASTER_EXIT_NO_APP 22 /* uWSGI's code */

@@ -136,7 +136,7 @@ static void on_readable(struct loop_io *io, uint32_t events)
     const struct list *newest = w->conns.prev;
 
     /* Among several workers each takes one at a time: the next one may wake somebody idle. */
-    int batch = w->start->n_workers > 1 ? 1 : ACCEPT_BATCH;
+    int batch = scoreboard_n_workers(w->start->board) > 1 ? 1 : ACCEPT_BATCH;
 
     (void)events;
     for (int i = 0; i < batch && !w->draining; i++) {

@@ -322,7 +322,7 @@ void conn_refuse_proxy(struct conn *c, const char *reason)
  * ask for, and workers come and go. */
 static bool is_surplus(const struct worker *w)
 {
-    return w->start->n_workers > 1 && w->n_requests % LEVEL_REQUESTS == 0 &&
+    return scoreboard_n_workers(w->start->board) > 1 && w->n_requests % LEVEL_REQUESTS == 0 &&
            scoreboard_has_many(w->start->board, w->start->id);
 }
 

@@ -67,7 +67,7 @@ static void listen_to_queue(struct worker *w)
  * spreads over the workers. */
 static void queue_up(struct worker *w)
 {
-    if (w->start->n_workers == 1)
+    if (scoreboard_n_workers(w->start->board) == 1)
         return;
     loop_io_remove(w->loop, &w->queue_io);
     w->queue_listens = false;

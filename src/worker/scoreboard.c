@@ -5,39 +5,64 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-int scoreboard_open(struct scoreboard *b, size_t n_slots)
+int scoreboard_open(struct scoreboard *b, size_t n_workers)
 {
-    void *memory = mmap(NULL, n_slots * sizeof(*b->slots), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    /* Pages of workers that never are do not exist. */
+    void *memory = mmap(NULL, sizeof(*b->memory), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)
         return -errno;
-    *b = (struct scoreboard){.n_slots = n_slots, .slots = memory};
+    *b = (struct scoreboard){.memory = memory};
+    scoreboard_resize(b, n_workers);
     return 0;
 }
 
 void scoreboard_close(struct scoreboard *b)
 {
-    if (b->slots)
-        (void)munmap(b->slots, b->n_slots * sizeof(*b->slots));
+    if (b->memory)
+        (void)munmap(b->memory, sizeof(*b->memory));
     *b = (struct scoreboard){0};
+}
+
+void scoreboard_resize(const struct scoreboard *b, size_t n_workers)
+{
+    assert(n_workers <= SCOREBOARD_MAX_WORKERS);
+
+    atomic_store(&b->memory->n_workers, (uint32_t)n_workers);
+}
+
+void scoreboard_forget(const struct scoreboard *b, int id)
+{
+    struct scoreboard_slot *s = scoreboard_slot(b, id);
+
+    atomic_store(&s->idle, false);
+    atomic_store(&s->n_conns, 0);
 }
 
 bool scoreboard_others_idle(const struct scoreboard *b, int id)
 {
-    for (size_t i = 0; i < b->n_slots; i++)
-        if (i + 1 != (size_t)id && atomic_load_explicit(&b->slots[i].idle, memory_order_relaxed))
+    int n = (int)scoreboard_n_workers(b);
+
+    for (int i = 1; i <= n; i++)
+        if (i != id && atomic_load_explicit(&scoreboard_slot(b, i)->idle, memory_order_relaxed))
             return true;
     return false;
 }
 
+static uint64_t n_conns(const struct scoreboard *b, int id)
+{
+    return atomic_load_explicit(&scoreboard_slot(b, id)->n_conns, memory_order_relaxed);
+}
+
 bool scoreboard_has_many(const struct scoreboard *b, int id)
 {
-    uint64_t own = atomic_load_explicit(&b->slots[id - 1].n_conns, memory_order_relaxed), all = 0;
+    uint64_t n = scoreboard_n_workers(b), all = 0;
 
-    for (size_t i = 0; i < b->n_slots; i++)
-        all += atomic_load_explicit(&b->slots[i].n_conns, memory_order_relaxed);
-    assert(b->n_slots > 0);
-    uint64_t share = (all + b->n_slots - 1) / b->n_slots;
-    return own > share + share / 8;
+    if (n == 0)
+        return false;
+    for (int i = 1; i <= (int)n; i++)
+        all += n_conns(b, i);
+    uint64_t share = (all + n - 1) / n;
+    return n_conns(b, id) > share + share / 8;
 }

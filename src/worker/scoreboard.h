@@ -9,7 +9,10 @@
 #include "base/macro.h"
 
 /* What the workers of a generation and their master know of each other: shared memory, written by
- * the worker that a slot is of, read by all. */
+ * the worker that a slot is of, read by all. There is room for more workers than there are, because
+ * their number changes while they run. */
+
+#define SCOREBOARD_MAX_WORKERS 4096
 
 struct scoreboard_slot {
     _Alignas(64) _Atomic(bool) idle; /* waits for events, and could call the application */
@@ -19,14 +22,35 @@ struct scoreboard_slot {
     _Atomic(uint64_t) n_taken;       /* and taken from it */
 };
 
-struct scoreboard {
-    size_t n_slots;
-    struct scoreboard_slot *slots; /* of worker I: slots[I - 1] */
+struct scoreboard_memory {
+    _Alignas(
+        64) _Atomic(uint32_t) n_workers; /* that are wanted: 1 to this; written by the master */
+    struct scoreboard_slot slots[SCOREBOARD_MAX_WORKERS]; /* of worker I: slots[I - 1] */
 };
 
-/* Returns 0 or a negative errno. */
-int scoreboard_open(struct scoreboard *b, size_t n_slots) _must_check_;
+struct scoreboard {
+    struct scoreboard_memory *memory;
+};
+
+/* For @n_workers at first. Returns 0 or a negative errno. */
+int scoreboard_open(struct scoreboard *b, size_t n_workers) _must_check_;
 void scoreboard_close(struct scoreboard *b);
+
+/* From now on there are @n_workers, at most SCOREBOARD_MAX_WORKERS. */
+void scoreboard_resize(const struct scoreboard *b, size_t n_workers);
+
+/* The process of worker @id has ended, and there is no other one with this number. */
+void scoreboard_forget(const struct scoreboard *b, int id);
+
+static inline size_t scoreboard_n_workers(const struct scoreboard *b)
+{
+    return atomic_load_explicit(&b->memory->n_workers, memory_order_relaxed);
+}
+
+static inline struct scoreboard_slot *scoreboard_slot(const struct scoreboard *b, int id)
+{
+    return &b->memory->slots[id - 1];
+}
 
 /* True if worker @id has more connections than its share, and more than an eighth of it. */
 bool scoreboard_has_many(const struct scoreboard *b, int id);

@@ -86,7 +86,7 @@ const char *worker_date(void);
 
 static inline struct scoreboard_slot *worker_slot(const struct worker *w)
 {
-    return &w->start->board->slots[w->start->id - 1];
+    return scoreboard_slot(w->start->board, w->start->id);
 }
 
 /* A connection has ended: a draining worker without any is done. */

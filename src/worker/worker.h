@@ -26,7 +26,6 @@ struct worker_listener {
 /* What a worker starts with: this and nothing else. */
 struct worker_start {
     int id;
-    uint64_t n_workers;
     const char *name; /* of the instance */
     pid_t master;
     int channel_fd; /* to the master: ipc/family.h */

@@ -42,14 +42,13 @@ def test_a_signal_ends_it(instance, folder, sig):
     assert not (folder / "app.ini.sock").exists()
 
 
-FAILED_APP = 22  # the exit code, as uWSGI has it
 
 
 @pytest.mark.parametrize("settings, code, complaint", [
     ("processes = many\nwsgi-file = app.py", 1, r"app.ini:3: .*many.*a whole number from 1"),
     ("processes = 0\nwsgi-file = app.py", 1, r"app.ini:3: .*a whole number from 1"),
-    ("wsgi-file = missing.py", FAILED_APP, r"No such file.*missing.py"),
-    ("", FAILED_APP, r"no application"),
+    ("wsgi-file = missing.py", says.BOOT_ERROR, r"No such file.*missing.py"),
+    ("", says.BOOT_ERROR, r"no application"),
 ])
 def test_what_cannot_work_ends_with_the_reason(instance, settings, code, complaint):
     server = instance(settings, wait=False)
@@ -60,7 +59,7 @@ def test_what_cannot_work_ends_with_the_reason(instance, settings, code, complai
 def test_an_application_that_does_not_load_ends_it_with_its_place(instance, folder):
     server = instance("wsgi-file = {folder}/app.py", {"app.py": "x = 1\nraise ValueError('no')\n"},
                       wait=False)
-    assert server.wait() == FAILED_APP
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find(r"app\.py:2: .*ValueError: no"), server.log.text()
     assert not (folder / "app.ini.sock").exists()
 
@@ -145,7 +144,7 @@ def test_a_second_signal_is_not_graceful(instance, folder):
 ])
 def test_an_application_that_cannot_be_loaded(instance, folder, app, complaint):
     server = instance("wsgi-file = {folder}/app.py\nprocesses = 3", {"app.py": app}, wait=False)
-    assert server.wait() == FAILED_APP
+    assert server.wait() == says.BOOT_ERROR
     assert len(server.log.find(rf"error: cannot start: .*{complaint}")) == 1, server.log.text()
 
 
@@ -159,7 +158,7 @@ def test_an_application_that_cannot_be_loaded(instance, folder, app, complaint):
 ])
 def test_what_is_missing_is_named(instance, settings, complaint):
     server = instance(settings, {"app.py": HELLO}, wait=False)
-    assert server.wait() == FAILED_APP
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find(rf"error: cannot start: .*{complaint}"), server.log.text()
 
 
@@ -168,7 +167,7 @@ def test_a_load_without_end_is_given_up(instance, lazy):
     app = "import threading\nthreading.Event().wait()\n"
     server = instance(f"wsgi-file = {{folder}}/app.py\nstart-timeout = 1\nlazy-apps = {lazy}",
                       {"app.py": app}, wait=False)
-    assert server.wait() == FAILED_APP
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find("error: cannot start: .*(start-timeout|start timed out)"), \
         server.log.text()
 

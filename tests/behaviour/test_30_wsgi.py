@@ -539,7 +539,7 @@ def test_two_files_of_one_name(instance):
 ])
 def test_mounts_that_cannot_be(instance, mounts, complaint):
     server = instance(mounts, {"app.py": MOUNTED}, wait=False)
-    assert server.wait() == 22
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find("error: cannot start: .*" + re.escape(complaint)), server.log.text()
 
 
@@ -666,7 +666,7 @@ def application(environ, start_response):
 
 def test_a_virtual_environment_that_is_none(instance, folder):
     server = instance(WEB + "virtualenv = {folder}/missing", wait=False)
-    assert server.wait() == 22
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find(f"error: cannot start: .*{folder}/missing")
 
 

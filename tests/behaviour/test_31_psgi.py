@@ -249,7 +249,7 @@ def test_workers_have_random_numbers_of_their_own(kinds):
 @pytest.mark.parametrize("lazy", ["no", "yes"])
 def test_what_cannot_be_loaded(instance, app, complaint, lazy):
     server = instance(f"psgi = {{apps}}/perl/{app}.psgi\nlazy-apps = {lazy}", wait=False)
-    assert server.wait() == 22
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find(f"error: cannot start: .*{complaint}"), server.log.text()
 
 

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from harness import client, proc
+from harness import client, proc, says
 from harness.client import Connection, ProtocolError, request_bytes
 from harness.data import pattern
 from harness.gateway import FastCgi, Scgi, Uwsgi
@@ -655,5 +655,5 @@ def test_mistakes_are_found_at_the_start(serve, setting, says, arguments):
 
 def test_media_types_must_be_readable(serve):
     server = serve("mimefile = /nonexistent/types", wait=False)
-    assert server.wait() == 22
+    assert server.wait() == says.BOOT_ERROR
     server.wait_line(r"mimefile: /nonexistent/types: No such file or directory")

@@ -13,7 +13,6 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
 """
-FAILED_APP = 22
 
 
 def test_hundreds_of_workers_start(instance):
@@ -27,7 +26,7 @@ def test_too_few_descriptors_fail_the_start(instance, lazy):
     server = instance(f"wsgi-file = {{folder}}/app.py\nprocesses = 40\nlazy-apps = {lazy}",
                       {"app.py": HELLO}, wait=False,
                       limits=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50)))
-    assert server.wait() == FAILED_APP
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find("Too many open files") and server.log.find("cannot start: ")
 
 
@@ -39,5 +38,5 @@ def test_too_few_processes_fail_the_start(instance, folder, lazy):
     server = instance(f"uid = 54321\nwsgi-file = {{folder}}/app.py\nprocesses = 40\nlazy-apps = {lazy}",
                       {"app.py": HELLO}, wait=False,
                       limits=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (10, 10)))
-    assert server.wait() == FAILED_APP
+    assert server.wait() == says.BOOT_ERROR
     assert server.log.find("cannot start: .*Resource temporarily unavailable")

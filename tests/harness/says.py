@@ -4,6 +4,7 @@ change of wording is a change of one line."""
 import re
 
 EMPEROR_READY = r"\[emperor\] the Emperor is there"
+BOOT_ERROR = 3  # the exit code of an instance whose first workers cannot start
 GENERATION_ENDED = r"generation \d+ has ended"
 RELOAD_FAILED = r"reload failed, the old generation goes on serving"
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "ipc/bytes.h"
+
+/* What a master can be told, in whatever way: by a signal, by a byte of the Emperor. */
+enum order {
+    ORDER_NONE,
+    ORDER_RELOAD,          /* the configuration is read again, new workers replace the old ones */
+    ORDER_STOP,            /* at once */
+    ORDER_STOP_GRACEFULLY, /* when what has been accepted is answered */
+    ORDER_STOP_BY_TERM,    /* the one or the other, as graceful-on-term says */
+    ORDER_ADD_WORKER,
+    ORDER_REMOVE_WORKER,
+    ORDER_SLEEP, /* the workers leave gracefully, the master stays until it is told to reload */
+    ORDER_REAP,  /* a process has ended */
+    ORDER_COUNT,
+};
+
+/* All signals that are orders. */
+void order_signals(sigset_t *ret);
+enum order order_of_signal(int sig);
+enum order order_of_byte(enum emperor_byte byte);
