@@ -26,6 +26,7 @@ enum liege_option_flags {
     LIEGE_OPTION_RESTART = 1 << 0,   /* a reload that changes it is refused: it needs a restart */
     LIEGE_OPTION_APP = 1 << 1,       /* names an application: its plugin is wanted */
     LIEGE_OPTION_VALUELESS = 1 << 2, /* STRING or MODE whose value may be left out */
+    LIEGE_OPTION_AUTO = 1 << 3,      /* UINT for which "auto" may be said: 0 is stored */
 };
 
 struct liege_list {

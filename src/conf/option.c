@@ -111,7 +111,11 @@ static int parse_plain(const struct liege_option *row, const char *value, unsign
 
 static int parse_uint(const struct liege_option *row, const char *value, void *field)
 {
-    return parse_plain(row, value, 10, field);
+    if (!(row->flags & LIEGE_OPTION_AUTO) || strcmp(value, "auto") != 0)
+        return parse_plain(row, value, 10, field);
+    if (field)
+        *(uint64_t *)field = 0;
+    return 0;
 }
 
 /* The permissions of a socket for which none are said: everybody may connect, as in uWSGI. */
@@ -275,8 +279,8 @@ const char *option_accepted(const struct liege_option *row, char *text, size_t s
         (void)snprintf(text, size, "%s of at least %s%s", types[row->type].what, min,
                        types[row->type].how);
     else
-        (void)snprintf(text, size, "%s from %s to %s%s", types[row->type].what, min, max,
-                       types[row->type].how);
+        (void)snprintf(text, size, "%s from %s to %s%s%s", types[row->type].what, min, max,
+                       types[row->type].how, row->flags & LIEGE_OPTION_AUTO ? ", or auto" : "");
     return text;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "worker/scoreboard.h"
 
 #define FIELD(f)  offsetof(struct instance_conf, f)
 #define US_A_YEAR (366ULL * 24 * 3600 * US_PER_SEC)
@@ -44,8 +45,9 @@ const struct liege_option instance_options[] = {
     { .name = "chdir", .type = LIEGE_OPTION_STRING, .offset = FIELD(chdir), .arg = "DIR",
       .help = "enter this directory before the application is loaded" },
     { .name = "processes", .aliases = "workers p", .type = LIEGE_OPTION_UINT,
-      .offset = FIELD(processes), .min = 1, .max = 4096, .dflt = "1", .arg = "N",
-      .help = "number of workers" },
+      .flags = LIEGE_OPTION_AUTO, .offset = FIELD(processes), .min = 1,
+      .max = SCOREBOARD_MAX_WORKERS, .dflt = "1", .arg = "N",
+      .help = "number of workers; auto: two for each processor that can be used, and one" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
     { .name = "reload-mercy", .aliases = "worker-reload-mercy graceful-timeout", .type = LIEGE_OPTION_SECONDS,

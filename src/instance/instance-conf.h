@@ -17,7 +17,7 @@ struct instance_conf {
     char *uid, *gid;
     char *chdir;
 
-    uint64_t processes;
+    uint64_t processes; /* once loaded (registry.c) never 0 for "auto" */
     bool lazy_apps;
     uint64_t reload_mercy_us; /* how long a graceful end may take */
     uint64_t start_timeout_us;

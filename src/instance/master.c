@@ -110,6 +110,8 @@ static int start_generation(struct master *m, struct registry *registry, struct 
         registry_free(registry);
         return r;
     }
+    if (*registry->why_workers)
+        log_info("%s", registry->why_workers);
     link_status(&m->link, STATUS_STATE, m->n_generations, "loading the application");
     generation_start(*ret);
     return 0;

@@ -20,6 +20,7 @@ struct registry {
     struct static_conf statics;
     struct app_conf app;
     void *plugin_confs[INSTANCE_MAX_PLUGINS]; /* by index of languages */
+    char why_workers[256];                    /* with "auto": a sentence for the log */
     bool plugin_wanted[INSTANCE_MAX_PLUGINS]; /* an option of it names an application */
 
     struct conf conf;

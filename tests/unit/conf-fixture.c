@@ -21,6 +21,8 @@ static const struct liege_option rows[] = {
       .help = "load the application in each worker" },
     { .name = "workers", .aliases = "p processes", .type = LIEGE_OPTION_UINT, FIELD(workers),
       .min = 1, .max = 1024, .dflt = "1", .arg = "N", .help = "number of worker processes" },
+    { .name = "threads", .type = LIEGE_OPTION_UINT, FIELD(threads), .flags = LIEGE_OPTION_AUTO,
+      .min = 1, .max = 64, .dflt = "auto", .arg = "N", .help = "threads of a worker" },
     { .name = "size", .type = LIEGE_OPTION_BYTES, FIELD(size), .min = 4096, .max = 1ULL << 30,
       .dflt = "8k", .arg = "BYTES", .help = "size of something | something else" },
     { .name = "timeout", .aliases = "t", .type = LIEGE_OPTION_SECONDS, FIELD(timeout_us),

@@ -20,6 +20,8 @@ static const struct {
     {"workers", "1", 1},
     {"workers", "1024", 1024},
     {"workers", "007", 7},
+    {"threads", "3", 3},
+    {"threads", "auto", 0},
     {"size", "4096", 4096},
     {"size", "4k", 4096},
     {"size", "1G", 1ULL << 30},
@@ -58,6 +60,9 @@ static const struct {
     int result;
     const char *message;
 } bad[] = {
+    {"threads", "0", -ERANGE, "threads: '0' is not a whole number from 1 to 64, or auto"},
+    {"threads", "Auto", -EINVAL, "threads: 'Auto' is not a whole number from 1 to 64, or auto"},
+    {"workers", "auto", -EINVAL, "workers: 'auto' is not a whole number from 1 to 1024"},
     {"workers", "0", -ERANGE, "workers: '0' is not a whole number from 1 to 1024"},
     {"workers", "1025", -ERANGE, "workers: '1025' is not a whole number from 1 to 1024"},
     {"workers", "12abc", -EINVAL, "workers: '12abc' is not a whole number from 1 to 1024"},
