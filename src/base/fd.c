@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -126,4 +127,18 @@ int fd_open_standard(void)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
             return -errno;
     return 0;
+}
+
+int fd_parse_socket(const char *text, int type)
+{
+    int actual = 0;
+    socklen_t len = sizeof(actual);
+    char *end = NULL;
+
+    long fd = strtol(text, &end, 10);
+    if (*text == '\0' || *end || fd < 0 || fd > INT32_MAX ||
+        getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &actual, &len) < 0 || actual != type ||
+        fd_set_nonblock((int)fd, true) < 0 || fd_set_cloexec((int)fd, true) < 0)
+        return -EBADF;
+    return (int)fd;
 }

@@ -30,6 +30,10 @@ int file_read_all(const char *path, size_t max, char **ret_text, size_t *ret_len
  * over): what a fork leaves to a child is a list, not luck. */
 int fd_close_all_except(const int *keep, size_t n_keep) _must_check_;
 
+/* The descriptor that @text names in decimal, which must be a socket of @type; it is made
+ * non-blocking and close-on-exec. -EBADF if it is none. */
+int fd_parse_socket(const char *text, int type) _must_check_;
+
 /* Opens /dev/null for those of the descriptors 0 to 2 that are closed, so that no other file can
  * get their numbers. */
 int fd_open_standard(void) _must_check_;

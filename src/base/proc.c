@@ -112,10 +112,10 @@ static _noreturn_ void exec_child(const struct proc_exec *exec, pid_t parent)
     const char *step = "set the parent death signal";
 
     proc_reset_signals();
-    int r = proc_die_with_parent(parent);
+    int r = exec->stays ? 0 : proc_die_with_parent(parent);
     if (r == -ESRCH)
         _exit(127); /* nobody is left to care */
-    if (r == 0 && setpgid(0, 0) < 0) {
+    if (r == 0 && !exec->stays && setpgid(0, 0) < 0) {
         step = "make a process group";
         r = -errno;
     }

@@ -41,11 +41,13 @@ struct proc_exec {
     size_t n_fds;
     int first_fd;                /* 3, or 0 when fds begin with the standard ones */
     const struct rlimit *nofile; /* RLIMIT_NOFILE of the program; NULL: as it is here */
+    bool stays;                  /* in our process group, and when we end */
 };
 
 /* Starts another program: clone3(2) with a pidfd, then in the child: own process group, default
- * signals, death with the parent, descriptors, directory, execve. What fails in the child is
- * written to descriptor 2 and ends it with code 127. Never blocks. Returns 0 or a negative errno.
+ * signals, death with the parent (or none of the first and the last: @stays), descriptors,
+ * directory, execve. What fails in the child is written to descriptor 2 and ends it with code 127.
+ * Never blocks. Returns 0 or a negative errno.
  */
 int proc_spawn(const struct proc_exec *exec, struct proc *ret) _must_check_;
 

@@ -15,6 +15,7 @@ struct instance_conf {
     bool vacuum;
 
     char *uid, *gid;
+    char *pidfile, *pidfile2;
     char *chdir;
 
     uint64_t processes; /* once loaded (registry.c) never 0 for "auto" */

@@ -35,19 +35,13 @@ static const char *find_variable(const char *const *environ, const char *name)
 static int find_socket(const char *const *environ, const char *name, int type, struct errmsg *err)
 {
     const char *text = find_variable(environ, name);
-    int actual = 0;
-    socklen_t len = sizeof(actual);
-    char *end = NULL;
 
     if (!text)
         return -1;
-    long fd = strtol(text, &end, 10);
-    if (*text == '\0' || *end || fd < 0 || fd > INT32_MAX ||
-        getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &actual, &len) < 0 || actual != type ||
-        fd_set_nonblock((int)fd, true) < 0 || fd_set_cloexec((int)fd, true) < 0)
-        return errmsg_set(err, -EBADF, "environment: %s=%s is not a socket of an Emperor", name,
-                          text);
-    return (int)fd;
+    int fd = fd_parse_socket(text, type);
+    return fd < 0
+               ? errmsg_set(err, fd, "environment: %s=%s is not a socket of an Emperor", name, text)
+               : fd;
 }
 
 int link_open(struct link *l, const char *const *environ, struct errmsg *err)
@@ -120,7 +114,7 @@ void link_send(struct link *l, enum vassal_byte byte)
         (void)log_errno(LOG_WARNING, errno, "the Emperor does not hear us");
 }
 
-void link_status(struct link *l, enum status_type type, uint32_t value, const char *text)
+void link_status(const struct link *l, enum status_type type, uint32_t value, const char *text)
 {
     if (l->status_fd >= 0)
         (void)message_send_text(l->status_fd, (uint16_t)type, value, text); /* only words */

@@ -31,4 +31,4 @@ static inline bool link_exists(const struct link *l)
 }
 
 void link_send(struct link *l, enum vassal_byte byte);
-void link_status(struct link *l, enum status_type type, uint32_t value, const char *text);
+void link_status(const struct link *l, enum status_type type, uint32_t value, const char *text);

@@ -50,7 +50,7 @@ static struct listener *listener_unref(struct listener *l)
 
     if (!l || --l->n_refs > 0)
         return NULL;
-    if (l->vacuum && addr_path(&l->addr, &path))
+    if (l->vacuum && !l->shared && addr_path(&l->addr, &path))
         sock_unlink(path, &l->file);
     closep(&l->fd);
     free(l->text);
@@ -98,16 +98,17 @@ static int adjust(const struct listener *l, const struct sock_options *o, struct
     return r < 0 ? errmsg_set_errno(err, r, "cannot set owner and mode of %s", path) : 0;
 }
 
+static uint32_t last_id; /* of all sockets that this master has made or adopted */
+
 static int listener_new(const char *text, const struct addr *addr, const struct sock_options *o,
                         bool vacuum, struct listener **ret, struct errmsg *err)
 {
-    static uint32_t n_made;
     struct listener *l = calloc(1, sizeof(*l));
 
     if (!l)
         return errmsg_set(err, -ENOMEM, "out of memory");
     *l = (struct listener){
-        .n_refs = 1, .id = ++n_made, .text = strdup(text), .addr = *addr, .fd = -EBADF};
+        .n_refs = 1, .id = ++last_id, .text = strdup(text), .addr = *addr, .fd = -EBADF};
     int r = l->text ? sock_listen(addr, o, &l->file, err) : -ENOMEM;
     if (r < 0) {
         listener_unref(l);
@@ -220,6 +221,48 @@ int listeners_open(struct listeners *ret, const struct instance_conf *conf,
     for (size_t i = 0; i < COUNT_OF(socket_options) && r == 0; i++)
         r = open_list(ret, &socket_options[i], conf, old, phase, err);
     return r;
+}
+
+int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id,
+                    const struct sock_file *file, bool vacuum, struct errmsg *err)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+    struct addr addr;
+    int listens = 0;
+    socklen_t len = sizeof(listens);
+
+    if (l)
+        *l = (struct listener){.n_refs = 1,
+                               .id = id,
+                               .text = strdup(text),
+                               .fd = fd,
+                               .file = *file,
+                               .vacuum = vacuum,
+                               .shared = true};
+    if (!l || !l->text) {
+        free(l);
+        (void)close(fd);
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    }
+    int r = addr_parse(text, &addr, err);
+    if (r == 0 && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || !listens))
+        r = errmsg_set(err, -EBADF, "%s is no listening socket", text);
+    if (r == 0 && ret->n_items == COUNT_OF(ret->items))
+        r = errmsg_set(err, -E2BIG, "too many sockets");
+    if (r < 0) {
+        listener_unref(l);
+        return r;
+    }
+    l->addr = addr;
+    last_id = MAX(last_id, id);
+    ret->items[ret->n_items++] = l;
+    return 0;
+}
+
+void listeners_set_shared(const struct listeners *l, bool shared)
+{
+    for (size_t i = 0; i < l->n_items; i++)
+        l->items[i]->shared = shared;
 }
 
 int listeners_adjust(const struct listeners *l, const struct instance_conf *conf,

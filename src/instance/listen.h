@@ -24,6 +24,7 @@ struct listener {
     int fd;
     struct sock_file file;
     bool vacuum; /* remove the file at the end */
+    bool shared; /* another master has it too: not then */
 };
 
 /* A generation's share of them. What is spoken on a socket may change with a reload. */
@@ -48,6 +49,14 @@ enum listen_phase {
 int listeners_open(struct listeners *ret, const struct instance_conf *conf,
                    const struct listeners *old, enum listen_phase phase,
                    struct errmsg *err) _must_check_;
+
+/* Adds a socket that another master made and has, too: descriptor @fd, which becomes ours, listener
+ * @id, of the address @text. Returns 0, or a negative errno with @err; @fd is closed then. */
+int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id,
+                    const struct sock_file *file, bool vacuum, struct errmsg *err) _must_check_;
+
+/* Whether another master has these sockets, too. */
+void listeners_set_shared(const struct listeners *l, bool shared);
 
 /* Gives the sockets, which may be those of an earlier configuration, the mode, owner and backlog
  * that @conf says. To be called when its generation takes over, not before. Returns 0, or a

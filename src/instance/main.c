@@ -3,6 +3,7 @@
  * of the questions --check, --show-config, --help and --version and ends. Started by an Emperor, by
  * `liege`, or by hand. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "conf/doc.h"
 #include "instance/check.h"
 #include "instance/master.h"
+#include "instance/takeover.h"
 
 extern char **environ;
 
@@ -73,11 +75,21 @@ static int answer(const struct registry *r)
     }
 }
 
-static int run(const char *const *args, const char *const *env)
+/* The program as it was called, if that says where it is: it may be a link whose target changes. */
+static const char *find_program(const char *called)
+{
+    static char path[PATH_MAX];
+
+    if (strchr(called, '/'))
+        return called;
+    return readlink("/proc/self/exe", path, sizeof(path) - 1) < 0 ? called : path;
+}
+
+static int run(const char *const *args, const char *const *env, const char *program, int older_fd)
 {
     const pid_t parent = getppid();
     struct registry *registry = NULL;
-    struct link link;
+    struct link link = {.pipe.fd = -1, .status_fd = -1};
     struct errmsg err = {""};
 
     int r = link_open(&link, env, &err);
@@ -104,6 +116,8 @@ static int run(const char *const *args, const char *const *env)
         .registry = registry,
         .link = link,
         .emperor = link_exists(&link) ? parent : 0,
+        .program = program,
+        .older_fd = older_fd,
         .warn = warn,
     };
     return master_run(&start);
@@ -112,10 +126,16 @@ static int run(const char *const *args, const char *const *env)
 int main(int argc, char *argv[])
 {
     _cleanup_(strv_done) struct liege_list args = {0}, env = {0};
+    struct errmsg err = {""};
+    int older_fd = -1;
 
     (void)argc;
     log_set_subject("liege");
     int r = fd_open_standard();
+    if (r == 0 && takeover_find(&older_fd, &err) < 0) {
+        log_error("%s", err.text);
+        return EXIT_FAILURE;
+    }
     if (r == 0)
         r = copy_strings(argv, &args);
     if (r == 0)
@@ -125,5 +145,6 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     return run((const char *const *)args.items,
-               env.items ? (const char *const *)env.items : no_strings);
+               env.items ? (const char *const *)env.items : no_strings, find_program(argv[0]),
+               older_fd);
 }

@@ -2,12 +2,7 @@
 /* The master's decisions: which generation serves, when to start the next, when to end.
  * Generations, signals and the Emperor only report; what they ask for is noted, and done by one
  * task at the end of the round (step), so that nothing is freed under the feet of whoever reported
- * it.
- *
- * A reload never endangers what serves: the configuration is read again, sockets that stay are
- * shared, a new generation is loaded beside the old one, and only when all its workers are ready is
- * the old one told to finish. Whatever fails on the way is logged, told to the Emperor, and
- * forgotten. */
+ * it. */
 #include "instance/master.h"
 
 #include <errno.h>
@@ -18,208 +13,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/cred.h"
 #include "base/log.h"
-#include "instance/check.h"
 #include "instance/child.h"
-#include "instance/generation.h"
+#include "instance/master-private.h"
 #include "instance/order.h"
-#include "instance/size.h"
-
-/* How long the news of a reload waits for workers that are too busy to stop accepting. */
-#define PATIENCE_US US_PER_SEC
-
-enum stop {
-    STOP_NO,
-    STOP_GRACEFULLY,
-    STOP_NOW,
-};
-
-struct master {
-    struct master_start start;
-    struct link link;
-    struct loop *loop;
-    struct queue queue; /* of connections that pass between workers */
-    struct loop_task step;
-    struct loop_task reap; /* strangers that have ended */
-    struct tls_ticket_key ticket_key;
-
-    struct generation *current; /* serves, or is the first and starts */
-    struct generation *next;    /* is being started to take over */
-    struct list draining;       /* those that finish */
-    uint32_t n_generations;
-
-    bool announcing;            /* the current generation serves, and it is not said yet */
-    struct loop_timer patience; /* with those before it, then */
-    bool has_served;
-    bool loyal;
-    bool reload_wanted;
-    struct size size;
-    bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
-    enum stop stop_wanted, stopping;
-    int exit_code;
-};
-
-static void step_later(struct master *m)
-{
-    loop_task_queue(m->loop, &m->step);
-}
-
-/* What generations report */
-
-static void on_change(struct generation *g)
-{
-    step_later(g->owner_data);
-}
-
-static void on_loyal(struct generation *g)
-{
-    struct master *m = g->owner_data;
-
-    if (!m->loyal)
-        link_send(&m->link, VASSAL_BYTE_LOYAL);
-    m->loyal = true;
-}
-
-static void on_reload_request(struct generation *g, int worker)
-{
-    struct master *m = g->owner_data;
-
-    log_info("reload: the application asked for it in worker %d", worker);
-    m->reload_wanted = true;
-    step_later(m);
-}
-
-static const struct generation_owner owner = {
-    .on_change = on_change,
-    .on_loyal = on_loyal,
-    .on_reload_request = on_reload_request,
-};
-
-/* Makes a generation from @registry, which is taken over also when it fails, and starts it. */
-static int start_generation(struct master *m, struct registry *registry, struct listeners *share,
-                            struct generation **ret)
-{
-    uint64_t n_workers = size_configure(&m->size, registry->instance.processes);
-    int r = generation_new(m->loop, registry, share, &m->queue, n_workers, ++m->n_generations,
-                           &owner, m, ret);
-
-    if (r < 0) {
-        listeners_release(share);
-        registry_free(registry);
-        return r;
-    }
-    if (*registry->why_workers)
-        log_info("%s", registry->why_workers);
-    link_status(&m->link, STATUS_STATE, m->n_generations, "loading the application");
-    generation_start(*ret);
-    return 0;
-}
-
-/* Reload */
-
-static void keep_old(struct master *m, const char *why)
-{
-    log_error("reload failed, %s: %s",
-              m->asleep ? "there still are no workers" : "the old generation goes on serving", why);
-    link_status(&m->link, STATUS_KEPT, m->current->number, why);
-}
-
-static void report_files(struct master *m, const struct registry *r)
-{
-    for (size_t i = 0; i < r->conf.files.n_items; i++)
-        link_status(&m->link, STATUS_FILE, 0, r->conf.files.items[i]);
-}
-
-/* The next generation will not take over. Workers of it may serve already: they finish. */
-static void abandon_next(struct master *m)
-{
-    struct generation *g = m->next;
-
-    if (!g)
-        return;
-    m->next = NULL;
-    list_append(&m->draining, &g->link);
-    generation_drain(g, FAMILY_DRAIN_SUCCEEDED);
-}
-
-/* Reads the configuration as it is now and starts a generation of it. */
-static void begin_reload(struct master *m)
-{
-    struct registry *registry = NULL;
-    struct listeners share = {0};
-    struct errmsg err = {""};
-
-    abandon_next(m); /* it came too late */
-    log_info("reload: generation %u is being started", m->n_generations + 1);
-    int r = registry_load(m->start.argv, m->start.environ, m->start.warn, &registry, &err);
-    if (r == 0)
-        r = instance_check(registry, &err);
-    if (r == 0)
-        r = registry_check_reload(m->current->registry, registry, &err);
-    if (r == 0)
-        r = certificates_load(&share.certificates, &registry->instance.https_sockets,
-                              &m->current->listeners.certificates, &m->ticket_key, &err);
-    if (r == 0)
-        r = listeners_open(&share, &registry->instance, &m->current->listeners, LISTEN_ALL, &err);
-    if (r < 0) {
-        listeners_release(&share);
-        registry_free(registry);
-        keep_old(m, err.text);
-        return;
-    }
-    report_files(m, registry);
-    r = start_generation(m, registry, &share, &m->next);
-    if (r < 0)
-        keep_old(m, strerror(-r));
-}
-
-/* The next generation serves: the one before finishes. */
-static void take_over(struct master *m)
-{
-    struct generation *old = m->current;
-    struct errmsg err = {""};
-
-    m->current = m->next;
-    m->next = NULL;
-    m->asleep = false;
-    list_append(&m->draining, &old->link);
-    generation_drain(old, FAMILY_DRAIN_SUCCEEDED);
-    if (listeners_adjust(&m->current->listeners, &m->current->registry->instance, &err) < 0)
-        log_warning("reload: %s", err.text);
-}
-
-static void announce_later(struct master *m)
-{
-    m->announcing = true;
-    loop_timer_set(m->loop, &m->patience, loop_now_us(m->loop) + PATIENCE_US);
-}
-
-static bool predecessors_accept(const struct master *m)
-{
-    LIST_FOREACH (item, &m->draining)
-        if (generation_accepts(container_of(item, struct generation, link)))
-            return true;
-    return false;
-}
-
-/* Whoever hears that a generation serves shall find that no other one does. */
-static void announce(struct master *m)
-{
-    const struct generation *g = m->current;
-
-    m->announcing = false;
-    loop_timer_clear(m->loop, &m->patience);
-
-    log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
-             g->n_slots == 1 ? "" : "s");
-    link_status(&m->link, STATUS_READY, g->number, "");
-    link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
-    link_send(&m->link, VASSAL_BYTE_READY);
-    link_send(&m->link, VASSAL_BYTE_ACCEPTING);
-    m->has_served = true;
-}
 
 /* End */
 
@@ -238,21 +35,34 @@ static void give_up(struct master *m)
     leave(m, INSTANCE_EXIT_BOOT);
 }
 
+static void drain_all(struct master *m)
+{
+    const struct partner *p = &m->partner;
+    bool succeeded = partner_exists(p) && p->serves && p->shares_queue;
+    enum family_drain how = succeeded ? FAMILY_DRAIN_SUCCEEDED : FAMILY_DRAIN_LAST;
+
+    generation_drain(m->current, how);
+    LIST_FOREACH (item, &m->draining)
+        generation_drain(container_of(item, struct generation, link), how);
+}
+
+static void stop_all(struct master *m)
+{
+    generation_stop(m->current);
+    LIST_FOREACH (item, &m->draining)
+        generation_stop(container_of(item, struct generation, link));
+}
+
 static void begin_stop(struct master *m)
 {
     if (m->stopping == STOP_NO)
         log_info("%s", m->stop_wanted == STOP_NOW ? "stops" : "stops gracefully");
     m->stopping = m->stop_wanted;
-    abandon_next(m);
-    if (m->stopping == STOP_NOW) {
-        generation_stop(m->current);
-        LIST_FOREACH (item, &m->draining)
-            generation_stop(container_of(item, struct generation, link));
-    } else {
-        generation_drain(m->current, FAMILY_DRAIN_LAST);
-        LIST_FOREACH (item, &m->draining)
-            generation_drain(container_of(item, struct generation, link), FAMILY_DRAIN_LAST);
-    }
+    reload_abandon(m);
+    if (m->stopping == STOP_NOW)
+        stop_all(m);
+    else
+        drain_all(m);
 }
 
 static void free_ended(struct master *m)
@@ -299,7 +109,7 @@ static void go_to_sleep(struct master *m)
     }
     log_info("the workers finish; SIGHUP starts others");
     m->asleep = true;
-    abandon_next(m);
+    reload_abandon(m);
     generation_sleep(m->current);
 }
 
@@ -316,9 +126,72 @@ static void change_size(struct master *m, int by)
         resize(m, m->next, n);
 }
 
+/* Upgrade */
+
+static void set_shared(struct master *m, bool shared)
+{
+    listeners_set_shared(&m->current->listeners, shared);
+    if (m->next)
+        listeners_set_shared(&m->next->listeners, shared);
+}
+
+static void begin_upgrade(struct master *m)
+{
+    const struct partner *p = &m->partner;
+
+    m->upgrade_wanted = false;
+    if (link_exists(&m->link)) {
+        log_warning(
+            "SIGUSR2 is ignored: this is a vassal, and what its Emperor starts is the program "
+            "as it is then");
+        return;
+    }
+    if (partner_exists(p)) {
+        log_warning("SIGUSR2 is ignored: the %s master (pid %d) is there, too; end one of the two "
+                    "first (SIGQUIT)",
+                    p->older ? "old" : "new", (int)p->pid);
+        return;
+    }
+    int r = partner_start(&m->partner, m->loop, m->start.program, m->start.argv, m->start.environ,
+                          &m->current->listeners, &m->queue);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot start a new master from %s", m->start.program);
+        return;
+    }
+    set_shared(m, true);
+    log_info("SIGUSR2: a new master (pid %d) is started from %s", (int)p->pid, m->start.program);
+}
+
+static void on_partner_serves(void *data)
+{
+    const struct master *m = data;
+
+    log_info("the new master (pid %d) serves beside this one: SIGQUIT ends the one or the other",
+             (int)m->partner.pid);
+}
+
+static void on_partner_end(void *data, const struct partner *was, const char *how)
+{
+    struct master *m = data;
+    struct errmsg err = {""};
+
+    set_shared(m, false);
+    for (size_t i = 0; i < COUNT_OF(m->pidfiles) && was->older; i++)
+        if (pidfile_promote(&m->pidfiles[i], &err) < 0)
+            log_warning("%s", err.text);
+    if (was->older)
+        log_info("the old master has ended");
+    else if (was->serves)
+        log_info("the new master %s: this one goes on", how);
+    else
+        log_error("the new master %s before it served: this one goes on", how);
+    if (m->stopping == STOP_GRACEFULLY)
+        drain_all(m); /* nobody follows any more */
+}
+
 static void on_patience(struct loop_timer *t)
 {
-    step_later(container_of(t, struct master, patience));
+    master_step_later(container_of(t, struct master, patience));
 }
 
 /* Looks at what has been reported and does what follows from it. */
@@ -335,16 +208,15 @@ static void on_step(struct loop_task *t)
         return;
     }
     if (m->next && m->next->state == GENERATION_SERVING) {
-        take_over(m);
-        announce_later(m);
+        reload_take_over(m);
+        reload_announce_later(m);
     } else if (m->next && m->next->state == GENERATION_FAILED) {
-        keep_old(m, m->next->cause);
-        abandon_next(m);
+        reload_keep_old(m, m->next->cause);
+        reload_abandon(m);
     }
     if (!m->has_served && !m->announcing && m->current->state == GENERATION_SERVING)
-        announce_later(m);
-    if (m->announcing && (!predecessors_accept(m) || !loop_timer_is_set(&m->patience)))
-        announce(m);
+        reload_announce_later(m);
+    reload_announce_in_time(m);
     if (m->current->state == GENERATION_FAILED) {
         give_up(m);
         return;
@@ -352,11 +224,13 @@ static void on_step(struct loop_task *t)
     /* The first generation has nothing to fall back on: what changes it waits until it serves. */
     if (!m->has_served || m->announcing)
         return;
+    if (m->upgrade_wanted)
+        begin_upgrade(m);
     if (m->sleep_wanted)
         go_to_sleep(m);
     if (m->reload_wanted) {
         m->reload_wanted = false;
-        begin_reload(m);
+        reload_begin(m);
     }
 }
 
@@ -365,13 +239,15 @@ static void on_step(struct loop_task *t)
 static void want_stop(struct master *m, enum stop how)
 {
     m->stop_wanted = MAX(m->stop_wanted, how);
-    step_later(m);
+    master_step_later(m);
 }
 
 static bool is_ours(pid_t pid, void *data)
 {
     const struct master *m = data;
 
+    if (m->partner.child.proc.pid == pid)
+        return true;
     if (generation_has_pid(m->current, pid) || (m->next && generation_has_pid(m->next, pid)))
         return true;
     LIST_FOREACH (item, &m->draining)
@@ -395,7 +271,7 @@ static void obey(struct master *m, enum order order)
     switch (order) {
     case ORDER_RELOAD:
         m->reload_wanted = true;
-        step_later(m);
+        master_step_later(m);
         break;
     case ORDER_STOP:
         want_stop(m, STOP_NOW);
@@ -416,7 +292,11 @@ static void obey(struct master *m, enum order order)
         break;
     case ORDER_SLEEP:
         m->sleep_wanted = true;
-        step_later(m);
+        master_step_later(m);
+        break;
+    case ORDER_UPGRADE:
+        m->upgrade_wanted = true;
+        master_step_later(m);
         break;
     case ORDER_REAP:
         loop_task_queue(m->loop, &m->reap);
@@ -426,12 +306,12 @@ static void obey(struct master *m, enum order order)
     }
 }
 
-static void on_signal(int sig, void *data)
+void master_on_signal(int sig, void *data)
 {
     obey(data, order_of_signal(sig));
 }
 
-static void on_emperor_byte(enum emperor_byte byte, void *data)
+void master_on_emperor_byte(enum emperor_byte byte, void *data)
 {
     enum order order = order_of_byte(byte);
 
@@ -440,83 +320,10 @@ static void on_emperor_byte(enum emperor_byte byte, void *data)
     obey(data, order);
 }
 
-static void on_emperor_lost(void *data)
+void master_on_emperor_lost(void *data)
 {
     log_warning("the Emperor is gone");
     want_stop(data, STOP_NOW);
-}
-
-/* Set-up */
-
-/* Sockets and keys that need privileges, then the privileges go, then the other sockets. */
-static int open_sockets(const struct master *m, struct listeners *ret, struct errmsg *err)
-{
-    const struct master_start *start = &m->start;
-    const struct instance_conf *conf = &start->registry->instance;
-    struct listeners first = {0};
-    struct cred cred = {0};
-
-    int r = cred_parse(conf->uid, conf->gid, &cred, err);
-    if (r == 0)
-        r = certificates_load(&first.certificates, &conf->https_sockets, NULL, &m->ticket_key, err);
-    if (r == 0)
-        r = listeners_open(&first, conf, NULL, LISTEN_PRIVILEGED, err);
-    if (r == 0)
-        r = cred_drop(&cred, err);
-    /* The kernel forgets this wish when credentials change: it comes after them. */
-    if (r == 0 && start->emperor != 0 && proc_die_with_parent(start->emperor) < 0)
-        r = errmsg_set(err, -ESRCH, "the Emperor is gone");
-    if (r == 0) {
-        ret->certificates = TAKE(first.certificates, (struct certificates){0});
-        r = listeners_open(ret, conf, &first, LISTEN_ALL, err);
-    }
-    listeners_release(&first);
-    return r;
-}
-
-static int watch(struct master *m)
-{
-    sigset_t set;
-
-    order_signals(&set);
-    proc_catch_sigpipe();
-    int r = loop_new(&m->loop);
-    if (r == 0)
-        r = loop_set_signals(m->loop, &set, on_signal, m);
-    if (r == 0)
-        r = link_listen(&m->link, m->loop, on_emperor_byte, on_emperor_lost, m);
-    if (r == 0)
-        r = queue_open(&m->queue);
-    if (r == 0)
-        r = proc_become_subreaper();
-    return r;
-}
-
-static int set_up(struct master *m, struct errmsg *err)
-{
-    struct registry *registry = m->start.registry;
-    struct listeners share = {0};
-
-    report_files(m, registry);
-    int r = tls_ticket_key_make(&m->ticket_key);
-    if (r < 0)
-        (void)errmsg_set_errno(err, r, "cannot make a secret");
-    else
-        r = open_sockets(m, &share, err);
-    if (r == 0) {
-        r = watch(m);
-        if (r < 0)
-            (void)errmsg_set_errno(err, r, "cannot set up the loop");
-    }
-    if (r < 0) {
-        listeners_release(&share);
-        registry_free(registry);
-        return r;
-    }
-    if (share.n_items == 0)
-        log_warning("no socket is configured: set http-socket or https-socket");
-    r = start_generation(m, registry, &share, &m->current);
-    return r < 0 ? errmsg_set_errno(err, r, "cannot start") : 0;
 }
 
 static void tear_down(struct master *m)
@@ -526,6 +333,9 @@ static void tear_down(struct master *m)
     LIST_FOREACH (item, &m->draining)
         (void)generation_free(container_of(item, struct generation, link));
     queue_close(&m->queue);
+    for (size_t i = 0; i < COUNT_OF(m->pidfiles); i++)
+        pidfile_done(&m->pidfiles[i], partner_exists(&m->partner) && !m->partner.older);
+    partner_done(&m->partner);
     link_close(&m->link);
     m->loop = loop_free(m->loop);
 }
@@ -536,7 +346,7 @@ int master_run(const struct master_start *start)
         .start = *start,
         .link = start->link,
         .exit_code = EXIT_FAILURE,
-        .queue = {.give_fd = -EBADF, .take_fd = -EBADF},
+        .queue = {.give_fd = -EBADF, .take_fd = -EBADF, .board_fd = -EBADF},
         .patience.fn = on_patience,
     };
     struct errmsg err = {""};
@@ -544,7 +354,8 @@ int master_run(const struct master_start *start)
     list_init(&m.draining);
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
-    if (set_up(&m, &err) < 0) {
+    partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
+    if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);
         link_status(&m.link, STATUS_FAILED, 0, err.text);
     } else {

@@ -13,6 +13,8 @@ struct master_start {
     struct registry *registry; /* taken over */
     struct link link;          /* taken over */
     pid_t emperor;             /* who must be our parent; 0: nobody */
+    const char *program;       /* that is run for SIGUSR2 */
+    int older_fd;              /* to the master that this one is started beside (takeover.h); -1 */
     conf_warn_fn *warn;
 };
 

@@ -15,8 +15,9 @@ enum order {
     ORDER_STOP_BY_TERM,    /* the one or the other, as graceful-on-term says */
     ORDER_ADD_WORKER,
     ORDER_REMOVE_WORKER,
-    ORDER_SLEEP, /* the workers leave gracefully, the master stays until it is told to reload */
-    ORDER_REAP,  /* a process has ended */
+    ORDER_SLEEP,   /* the workers leave gracefully, the master stays until it is told to reload */
+    ORDER_UPGRADE, /* a new master from the program as it is now, beside this one */
+    ORDER_REAP,    /* a process has ended */
     ORDER_COUNT,
 };
 

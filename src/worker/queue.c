@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -24,32 +26,48 @@ static void make_room(int fd)
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+static const struct queue no_queue = {.give_fd = -EBADF, .take_fd = -EBADF, .board_fd = -EBADF};
+
+int queue_adopt(struct queue *q, int give_fd, int take_fd, int board_fd)
+{
+    struct queue made = {.give_fd = give_fd, .take_fd = take_fd, .board_fd = board_fd};
+    struct stat st;
+
+    void *board =
+        fstat(board_fd, &st) == 0 && st.st_size >= (off_t)sizeof(*made.board)
+            ? mmap(NULL, sizeof(*made.board), PROT_READ | PROT_WRITE, MAP_SHARED, board_fd, 0)
+            : MAP_FAILED;
+    if (board == MAP_FAILED) {
+        queue_close(&made);
+        return -EBADF;
+    }
+    made.board = board;
+    *q = made;
+    return 0;
+}
+
 int queue_open(struct queue *q)
 {
     int fds[2];
 
-    *q = (struct queue){.give_fd = -EBADF, .take_fd = -EBADF};
-    void *board =
-        mmap(NULL, sizeof(*q->board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (board == MAP_FAILED)
+    *q = no_queue;
+    _cleanup_close_ int board_fd = memfd_create("liege-queue", MFD_CLOEXEC);
+    if (board_fd < 0 || ftruncate(board_fd, sizeof(*q->board)) < 0)
         return -errno;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
-        int r = -errno;
-        (void)munmap(board, sizeof(*q->board));
-        return r;
-    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+        return -errno;
     make_room(fds[0]);
-    *q = (struct queue){.give_fd = fds[0], .take_fd = fds[1], .board = board};
-    return 0;
+    return queue_adopt(q, fds[0], fds[1], TAKE_FD(board_fd));
 }
 
 void queue_close(struct queue *q)
 {
     closep(&q->give_fd);
     closep(&q->take_fd);
+    closep(&q->board_fd);
     if (q->board)
         (void)munmap(q->board, sizeof(*q->board));
-    *q = (struct queue){.give_fd = -EBADF, .take_fd = -EBADF};
+    *q = no_queue;
 }
 
 /* Nothing waits, but for what is just being given. */

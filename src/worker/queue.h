@@ -33,11 +33,16 @@ struct queue_board {
 
 struct queue {
     int give_fd, take_fd;
+    int board_fd; /* of the memory: the master's, to hand it to another master */
     struct queue_board *board;
 };
 
 /* Makes an empty queue. Returns 0 or a negative errno. */
 int queue_open(struct queue *q) _must_check_;
+
+/* Takes over one that another process made; the descriptors are ours then, and closed on an error.
+ * Returns 0 or a negative errno. */
+int queue_adopt(struct queue *q, int give_fd, int take_fd, int board_fd) _must_check_;
 void queue_close(struct queue *q);
 
 /* Puts an entry in without waiting; the descriptors stay the caller's. Returns 0, -EAGAIN if there

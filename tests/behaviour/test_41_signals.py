@@ -239,14 +239,25 @@ def test_the_documented_signals_are_those_that_are_obeyed(web):
     assert documented() == blocked
 
 STEPS = [["HUP"], ["TTIN"], ["TTOU"], ["WINCH", "HUP"], ["HUP", "HUP"], ["TTIN", "HUP"],
-         ["HUP", "TTOU"]]
+         ["HUP", "TTOU"], ["USR2"]]
+
+
+def upgrade_and_back(server):
+    mark = server.log.mark()
+    server.kill(signal.SIGUSR2)
+    new = int(server.log.wait(r"the new master \(pid (\d+)\) serves", after=mark).group(1))
+    os.kill(new, signal.SIGQUIT)
+    server.log.wait("the new master exited with code 0: this one goes on", after=mark)
 
 
 def mix(server, load, n, chance):
     """@n random steps, each with answers in between."""
     for _ in range(n):
         for name in chance.choice(STEPS):
-            server.kill(getattr(signal, "SIG" + name))
+            if name == "USR2":
+                upgrade_and_back(server)
+            else:
+                server.kill(getattr(signal, "SIG" + name))
         load.wait_for(chance.choice([1, 10, 100]), timeout=60)
 
 

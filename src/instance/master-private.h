@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "instance/generation.h"
+#include "instance/master.h"
+#include "instance/partner.h"
+#include "instance/pidfile.h"
+#include "instance/size.h"
+
+/* Inside the master: shared by master.c (decisions and orders), reload.c (from one generation to
+ * the next) and setup.c (the beginning). */
+
+enum stop {
+    STOP_NO,
+    STOP_GRACEFULLY,
+    STOP_NOW,
+};
+
+struct master {
+    struct master_start start;
+    struct link link;
+    struct loop *loop;
+    struct queue queue; /* of connections that pass between workers */
+    struct loop_task step;
+    struct loop_task reap; /* strangers that have ended */
+    struct tls_ticket_key ticket_key;
+    struct partner partner;     /* another master of this instance, during an upgrade */
+    struct pidfile pidfiles[2]; /* pidfile, pidfile2 */
+
+    struct generation *current; /* serves, or is the first and starts */
+    struct generation *next;    /* is being started to take over */
+    struct list draining;       /* those that finish */
+    uint32_t n_generations;
+
+    bool announcing;            /* the current generation serves, and it is not said yet */
+    struct loop_timer patience; /* with those before it, then */
+    bool has_served;
+    bool loyal;
+    bool reload_wanted;
+    struct size size;
+    bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
+    bool upgrade_wanted;       /* SIGUSR2 */
+    enum stop stop_wanted, stopping;
+    int exit_code;
+};
+
+/* What has been noted is acted upon at the end of the round. */
+static inline void master_step_later(struct master *m)
+{
+    loop_task_queue(m->loop, &m->step);
+}
+
+/* setup.c: sockets, privileges, loop, and the first generation. Returns 0 or a negative errno with
+ * @err. */
+int master_set_up(struct master *m, struct errmsg *err) _must_check_;
+
+/* What the loop has to tell the master (master.c). */
+void master_on_signal(int sig, void *data);
+void master_on_emperor_byte(enum emperor_byte byte, void *data);
+void master_on_emperor_lost(void *data);
+
+/* reload.c */
+
+/* Makes a generation from @registry, which is taken over also when it fails, and starts it. */
+int reload_start_generation(struct master *m, struct registry *registry, struct listeners *share,
+                            struct generation **ret) _must_check_;
+
+/* Reads the configuration as it is now and starts a generation of it. */
+void reload_begin(struct master *m);
+
+/* The next generation serves: the one before finishes. */
+void reload_take_over(struct master *m);
+
+/* The next generation will not take over. Workers of it may serve already: they finish. */
+void reload_abandon(struct master *m);
+
+/* Says that nothing has changed, and why. */
+void reload_keep_old(struct master *m, const char *why);
+
+/* Says that the current generation serves: as soon as no other one accepts any more, or after a
+ * while. */
+void reload_announce_later(struct master *m);
+void reload_announce_in_time(struct master *m);
+
+/* Which files the configuration came from, for the Emperor. */
+void reload_report_files(const struct master *m, const struct registry *r);

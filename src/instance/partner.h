@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+#include "instance/takeover.h"
+#include "ipc/channel.h"
+#include "loop/child.h"
+
+/* The other master of an instance during an upgrade: both serve on the same sockets, until an
+ * operator tells one of them to end. */
+
+struct partner {
+    struct channel channel;
+    struct loop_child child; /* the newer one is our child; of the older one PROC_NONE */
+    pid_t pid;               /* 0: there is no partner */
+    bool older;              /* it was there before us */
+    bool serves;             /* has workers that are ready */
+    bool shares_queue;       /* connections can pass between its workers and ours */
+    void (*on_serves)(void *data);
+    void (*on_end)(void *data, const struct partner *was, const char *how); /* it is gone then */
+    void *data;
+};
+
+void partner_init(struct partner *p, void (*on_serves)(void *data),
+                  void (*on_end)(void *data, const struct partner *was, const char *how),
+                  void *data);
+void partner_done(struct partner *p);
+
+static inline bool partner_exists(const struct partner *p)
+{
+    return p->pid != 0;
+}
+
+/* Starts a newer master: @program, with @argv and @environ. It gets the sockets of @l and the queue
+ * @q. Returns 0 or a negative errno. */
+int partner_start(struct partner *p, struct loop *loop, const char *program,
+                  const char *const *argv, const char *const *environ, const struct listeners *l,
+                  const struct queue *q) _must_check_;
+
+/* Has an older one: takes its sockets and queue over from @fd, which becomes ours. What was
+ * received is to be released either way. Returns 0, or a negative errno with @err. */
+int partner_join(struct partner *p, int fd, struct listeners *ret_listeners,
+                 struct queue *ret_queue, struct errmsg *err) _must_check_;
+
+/* The older one is watched from now on. */
+int partner_watch(struct partner *p, struct loop *loop) _must_check_;
+
+/* Tells the older one, if there is one, that we serve. */
+void partner_say_serves(const struct partner *p);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* From one generation to the next. A reload never endangers what serves: the configuration is read
+ * again, sockets that stay are shared, a new generation is loaded beside the old one, and only when
+ * all its workers are ready is the old one told to finish. Whatever fails on the way is logged,
+ * told to the Emperor, and forgotten. When to do each of this is master.c's to decide. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "instance/check.h"
+#include "instance/master-private.h"
+
+/* How long the news of a reload waits for workers that are too busy to stop accepting. */
+#define PATIENCE_US US_PER_SEC
+
+/* What generations report */
+
+static void on_change(struct generation *g)
+{
+    master_step_later(g->owner_data);
+}
+
+static void on_loyal(struct generation *g)
+{
+    struct master *m = g->owner_data;
+
+    if (!m->loyal)
+        link_send(&m->link, VASSAL_BYTE_LOYAL);
+    m->loyal = true;
+}
+
+static void on_reload_request(struct generation *g, int worker)
+{
+    struct master *m = g->owner_data;
+
+    log_info("reload: the application asked for it in worker %d", worker);
+    m->reload_wanted = true;
+    master_step_later(m);
+}
+
+static const struct generation_owner owner = {
+    .on_change = on_change,
+    .on_loyal = on_loyal,
+    .on_reload_request = on_reload_request,
+};
+
+/* Makes a generation from @registry, which is taken over also when it fails, and starts it. */
+int reload_start_generation(struct master *m, struct registry *registry, struct listeners *share,
+                            struct generation **ret)
+{
+    uint64_t n_workers = size_configure(&m->size, registry->instance.processes);
+    int r = generation_new(m->loop, registry, share, &m->queue, n_workers, ++m->n_generations,
+                           &owner, m, ret);
+
+    if (r < 0) {
+        listeners_release(share);
+        registry_free(registry);
+        return r;
+    }
+    if (*registry->why_workers)
+        log_info("%s", registry->why_workers);
+    link_status(&m->link, STATUS_STATE, m->n_generations, "loading the application");
+    generation_start(*ret);
+    return 0;
+}
+
+/* Reload */
+
+void reload_keep_old(struct master *m, const char *why)
+{
+    log_error("reload failed, %s: %s",
+              m->asleep ? "there still are no workers" : "the old generation goes on serving", why);
+    link_status(&m->link, STATUS_KEPT, m->current->number, why);
+}
+
+void reload_report_files(const struct master *m, const struct registry *r)
+{
+    for (size_t i = 0; i < r->conf.files.n_items; i++)
+        link_status(&m->link, STATUS_FILE, 0, r->conf.files.items[i]);
+}
+
+/* The next generation will not take over. Workers of it may serve already: they finish. */
+void reload_abandon(struct master *m)
+{
+    struct generation *g = m->next;
+
+    if (!g)
+        return;
+    m->next = NULL;
+    list_append(&m->draining, &g->link);
+    generation_drain(g, FAMILY_DRAIN_SUCCEEDED);
+}
+
+/* Reads the configuration as it is now and starts a generation of it. */
+void reload_begin(struct master *m)
+{
+    struct registry *registry = NULL;
+    struct listeners share = {0};
+    struct errmsg err = {""};
+
+    reload_abandon(m); /* it came too late */
+    log_info("reload: generation %u is being started", m->n_generations + 1);
+    int r = registry_load(m->start.argv, m->start.environ, m->start.warn, &registry, &err);
+    if (r == 0)
+        r = instance_check(registry, &err);
+    if (r == 0)
+        r = registry_check_reload(m->current->registry, registry, &err);
+    if (r == 0)
+        r = certificates_load(&share.certificates, &registry->instance.https_sockets,
+                              &m->current->listeners.certificates, &m->ticket_key, &err);
+    if (r == 0)
+        r = listeners_open(&share, &registry->instance, &m->current->listeners, LISTEN_ALL, &err);
+    if (r < 0) {
+        listeners_release(&share);
+        registry_free(registry);
+        reload_keep_old(m, err.text);
+        return;
+    }
+    reload_report_files(m, registry);
+    r = reload_start_generation(m, registry, &share, &m->next);
+    if (r < 0)
+        reload_keep_old(m, strerror(-r));
+}
+
+/* The next generation serves: the one before finishes. */
+void reload_take_over(struct master *m)
+{
+    struct generation *old = m->current;
+    struct errmsg err = {""};
+
+    m->current = m->next;
+    m->next = NULL;
+    m->asleep = false;
+    list_append(&m->draining, &old->link);
+    generation_drain(old, FAMILY_DRAIN_SUCCEEDED);
+    if (listeners_adjust(&m->current->listeners, &m->current->registry->instance, &err) < 0)
+        log_warning("reload: %s", err.text);
+}
+
+void reload_announce_later(struct master *m)
+{
+    m->announcing = true;
+    loop_timer_set(m->loop, &m->patience, loop_now_us(m->loop) + PATIENCE_US);
+}
+
+static bool predecessors_accept(const struct master *m)
+{
+    LIST_FOREACH (item, &m->draining)
+        if (generation_accepts(container_of(item, struct generation, link)))
+            return true;
+    return false;
+}
+
+/* Whoever hears that a generation serves shall find that no other one does. */
+static void announce(struct master *m)
+{
+    const struct generation *g = m->current;
+
+    m->announcing = false;
+    loop_timer_clear(m->loop, &m->patience);
+
+    log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
+             g->n_slots == 1 ? "" : "s");
+    link_status(&m->link, STATUS_READY, g->number, "");
+    link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
+    link_send(&m->link, VASSAL_BYTE_READY);
+    link_send(&m->link, VASSAL_BYTE_ACCEPTING);
+    partner_say_serves(&m->partner);
+    m->has_served = true;
+}
+
+void reload_announce_in_time(struct master *m)
+{
+    if (m->announcing && (!predecessors_accept(m) || !loop_timer_is_set(&m->patience)))
+        announce(m);
+}

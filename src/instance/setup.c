@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* The beginning of a master: sockets and keys that need privileges, then the privileges go, then
+ * the loop and the first generation. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/cred.h"
+#include "base/log.h"
+#include "instance/master-private.h"
+#include "instance/order.h"
+
+/* Beside an older master the file has another name, which may be more than we may do: then its own
+ * is written when the older one is gone. */
+static int write_pidfile(struct pidfile *p, const char *path, bool second, const struct cred *owner,
+                         struct errmsg *err)
+{
+    int r = pidfile_write(p, path, second, owner, err);
+
+    if (r == 0 || !second)
+        return r;
+    log_warning("%s", err->text);
+    return 0;
+}
+
+/* Sockets, keys and files that need privileges, then the privileges go, then the others.
+ * @inherited: sockets of the older master. */
+static int open_sockets(struct master *m, const struct listeners *inherited, struct listeners *ret,
+                        struct errmsg *err)
+{
+    const struct master_start *start = &m->start;
+    const struct instance_conf *conf = &start->registry->instance;
+    const bool second = partner_exists(&m->partner);
+    struct listeners first = {0};
+    struct cred cred = {0};
+
+    int r = cred_parse(conf->uid, conf->gid, &cred, err);
+    if (r == 0)
+        r = certificates_load(&first.certificates, &conf->https_sockets, NULL, &m->ticket_key, err);
+    if (r == 0)
+        r = listeners_open(&first, conf, inherited, LISTEN_PRIVILEGED, err);
+    if (r == 0)
+        r = write_pidfile(&m->pidfiles[0], conf->pidfile, second, &cred, err);
+    if (r == 0)
+        r = cred_drop(&cred, err);
+    /* The kernel forgets this wish when credentials change: it comes after them. */
+    if (r == 0 && start->emperor != 0 && proc_die_with_parent(start->emperor) < 0)
+        r = errmsg_set(err, -ESRCH, "the Emperor is gone");
+    if (r == 0)
+        r = write_pidfile(&m->pidfiles[1], conf->pidfile2, second, &cred, err);
+    if (r == 0) {
+        ret->certificates = TAKE(first.certificates, (struct certificates){0});
+        r = listeners_open(ret, conf, &first, LISTEN_ALL, err);
+    }
+    listeners_release(&first);
+    return r;
+}
+
+/* All that there is of an older master, if there is one. */
+static int inherit(struct master *m, struct listeners *ret, struct errmsg *err)
+{
+    if (m->start.older_fd < 0)
+        return 0;
+    int r = partner_join(&m->partner, m->start.older_fd, ret, &m->queue, err);
+    if (r == 0)
+        log_info("starts beside the master %d", (int)m->partner.pid);
+    return r;
+}
+
+static int watch(struct master *m)
+{
+    sigset_t set;
+
+    order_signals(&set);
+    proc_catch_sigpipe();
+    int r = loop_new(&m->loop);
+    if (r == 0)
+        r = loop_set_signals(m->loop, &set, master_on_signal, m);
+    if (r == 0)
+        r = link_listen(&m->link, m->loop, master_on_emperor_byte, master_on_emperor_lost, m);
+    if (r == 0 && !m->queue.board)
+        r = queue_open(&m->queue);
+    if (r == 0)
+        r = partner_watch(&m->partner, m->loop);
+    if (r == 0)
+        r = proc_become_subreaper();
+    return r;
+}
+
+int master_set_up(struct master *m, struct errmsg *err)
+{
+    struct registry *registry = m->start.registry;
+    struct listeners share = {0}, inherited = {0};
+
+    reload_report_files(m, registry);
+    int r = tls_ticket_key_make(&m->ticket_key);
+    if (r < 0)
+        (void)errmsg_set_errno(err, r, "cannot make a secret");
+    if (r == 0)
+        r = inherit(m, &inherited, err);
+    if (r == 0)
+        r = open_sockets(m, &inherited, &share, err);
+    listeners_release(&inherited);
+    if (r == 0) {
+        r = watch(m);
+        if (r < 0)
+            (void)errmsg_set_errno(err, r, "cannot set up the loop");
+    }
+    if (r < 0) {
+        listeners_release(&share);
+        registry_free(registry);
+        return r;
+    }
+    if (share.n_items == 0)
+        log_warning("no socket is configured: set http-socket or https-socket");
+    r = reload_start_generation(m, registry, &share, &m->current);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot start") : 0;
+}
