@@ -9,16 +9,17 @@
  * plugin) whose structure holds the value. */
 
 enum liege_option_type {
-    LIEGE_OPTION_FLAG,    /* bool; "name" alone means yes */
-    LIEGE_OPTION_UINT,    /* uint64_t */
-    LIEGE_OPTION_BYTES,   /* uint64_t; k, m, g and t multiply by 1024 */
-    LIEGE_OPTION_SECONDS, /* uint64_t, microseconds; written in seconds, a fraction or a suffix
-                             (ms, s, m, h, d) is allowed */
-    LIEGE_OPTION_MSECS,   /* uint64_t, microseconds; written in milliseconds, suffixes as above */
-    LIEGE_OPTION_MODE,    /* uint64_t; file permissions, octal */
-    LIEGE_OPTION_STRING,  /* char *, NULL when unset; owned by the structure */
-    LIEGE_OPTION_LIST,    /* struct liege_list; each mention adds one */
-    LIEGE_OPTION_ALWAYS,  /* nothing is stored: liege always does this; "no" is refused */
+    LIEGE_OPTION_FLAG,      /* bool; "name" alone means yes */
+    LIEGE_OPTION_UINT,      /* uint64_t */
+    LIEGE_OPTION_BYTES,     /* uint64_t; k, m, g and t multiply by 1024 */
+    LIEGE_OPTION_MEBIBYTES, /* uint64_t, bytes; written in MiB, suffixes as above are allowed */
+    LIEGE_OPTION_SECONDS,   /* uint64_t, microseconds; written in seconds, a fraction or a suffix
+                               (ms, s, m, h, d) is allowed */
+    LIEGE_OPTION_MSECS,     /* uint64_t, microseconds; written in milliseconds, suffixes as above */
+    LIEGE_OPTION_MODE,      /* uint64_t; file permissions, octal */
+    LIEGE_OPTION_STRING,    /* char *, NULL when unset; owned by the structure */
+    LIEGE_OPTION_LIST,      /* struct liege_list; each mention adds one */
+    LIEGE_OPTION_ALWAYS,    /* nothing is stored: liege always does this; "no" is refused */
     LIEGE_OPTION_TYPE_COUNT,
 };
 

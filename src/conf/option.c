@@ -132,7 +132,8 @@ static const struct unit *find_unit(const struct unit *units, size_t n_units, co
     return NULL;
 }
 
-static int parse_bytes(const struct liege_option *row, const char *value, void *field)
+static int parse_size(const struct liege_option *row, const char *value, const char *dflt_unit,
+                      void *field)
 {
     const char *end = NULL;
     uint64_t n = 0;
@@ -141,12 +142,23 @@ static int parse_bytes(const struct liege_option *row, const char *value, void *
     if (r < 0)
         return r;
 
-    const struct unit *unit = find_unit(byte_units, COUNT_OF(byte_units), end);
+    const struct unit *unit =
+        find_unit(byte_units, COUNT_OF(byte_units), *end == '\0' ? dflt_unit : end);
     if (!unit)
         return -EINVAL;
     if (__builtin_mul_overflow(n, unit->scale, &n))
         return -ERANGE;
     return store_number(row, n, field);
+}
+
+static int parse_bytes(const struct liege_option *row, const char *value, void *field)
+{
+    return parse_size(row, value, "", field);
+}
+
+static int parse_mebibytes(const struct liege_option *row, const char *value, void *field)
+{
+    return parse_size(row, value, "m", field);
 }
 
 /* The ".25" of "1.25s", as microseconds for a unit of @scale, is fraction * scale / divisor. */
@@ -234,7 +246,7 @@ static void format_scaled(const struct unit *units, size_t n_units, uint64_t n, 
 
 static void format_number(enum liege_option_type type, uint64_t n, char *text, size_t size)
 {
-    if (type == LIEGE_OPTION_BYTES)
+    if (type == LIEGE_OPTION_BYTES || type == LIEGE_OPTION_MEBIBYTES)
         format_scaled(byte_units, COUNT_OF(byte_units), n, text, size);
     else if (type == LIEGE_OPTION_SECONDS || type == LIEGE_OPTION_MSECS)
         format_scaled(time_units, COUNT_OF(time_units), n, text, size);
@@ -251,6 +263,7 @@ static const struct {
     [LIEGE_OPTION_FLAG]    = { parse_flag,    "yes or no", "" },
     [LIEGE_OPTION_UINT]    = { parse_uint,    "a whole number", "" },
     [LIEGE_OPTION_BYTES]   = { parse_bytes,   "a size", " (bytes, or with k, m, g or t)" },
+    [LIEGE_OPTION_MEBIBYTES] = { parse_mebibytes, "a size", " (MiB, or with k, m, g or t)" },
     [LIEGE_OPTION_SECONDS] = { parse_seconds, "a time", " (seconds, or with ms, s, m, h or d)" },
     [LIEGE_OPTION_MSECS]   = { parse_msecs,   "a time", " (milliseconds, or with ms, s, m, h or d)" },
     [LIEGE_OPTION_MODE]    = { parse_mode,    "octal permissions", "" },

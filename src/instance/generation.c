@@ -106,6 +106,7 @@ static void on_sweep(struct loop_task *t)
                 scoreboard_forget(&g->board, s->id);
             remove_slot(s);
         }
+    generation_on_worker_retires(g); /* others have waited for it */
 }
 
 static void on_keeper_end(void *data)
@@ -344,6 +345,21 @@ void generation_on_worker_leaves(struct generation *g, struct slot *s)
     }
     s->leaves = true;
     slot_handle(next, SLOT_START, "replaces the one that leaves");
+}
+
+/* Replaces those that want it, the oldest first, but no more than a tenth of all at a time:
+ * each is two processes until its successor serves. */
+void generation_on_worker_retires(struct generation *g)
+{
+    size_t n_leaving = 0, max = MAX(g->n_slots / 10, (size_t)1);
+
+    FOR_EACH_SLOT (s, g)
+        n_leaving += s->leaves && (size_t)s->id <= g->n_slots;
+    FOR_EACH_SLOT (s, g)
+        if (s->retires && !s->leaves && s->state == SLOT_READY && n_leaving < max) {
+            generation_on_worker_leaves(g, s);
+            n_leaving += s->leaves;
+        }
 }
 
 bool generation_on_worker_failed(struct generation *g, int id, const char *reason)

@@ -118,9 +118,12 @@ bool generation_on_worker_failed(struct generation *g, int id, const char *reaso
 void generation_on_worker_ended(struct generation *g);
 void generation_on_worker_closed(struct generation *g);
 
-/* The worker in @s wants to go: another one is started in its place, and when that one serves, it
- * is told to finish. */
+/* The worker in @s is about to go: another one is started in its place, and when that one serves,
+ * it is told to finish. */
 void generation_on_worker_leaves(struct generation *g, struct slot *s);
+
+/* A worker wants to be replaced (slot.retires): so it is, as soon as not too many are. */
+void generation_on_worker_retires(struct generation *g);
 void generation_on_loyal(struct generation *g);
 void generation_on_reload_request(struct generation *g, int worker);
 

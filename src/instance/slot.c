@@ -61,6 +61,7 @@ static void let_go(struct slot *s)
 {
     s->explained = false;
     s->kept = false;
+    s->retires = false;
     s->accepting = false;
     channel_close(&s->channel);
     (void)proc_signal(&s->child.proc, SIGKILL); /* ESRCH: it has ended already */
@@ -125,9 +126,12 @@ static int on_retires(struct channel *c, struct message *m)
 {
     struct slot *s = container_of(c, struct slot, channel);
 
-    (void)m;
-    if (s->state == SLOT_READY && !s->leaves)
-        generation_on_worker_leaves(s->generation, s);
+    if (s->state != SLOT_READY || s->leaves || s->retires)
+        return 0;
+    if (m->len > 0)
+        log_info("worker %d is replaced: %s", s->id, (const char *)m->data);
+    s->retires = true;
+    generation_on_worker_retires(s->generation);
     return 0;
 }
 

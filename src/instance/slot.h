@@ -50,6 +50,7 @@ struct slot {
     struct loop_timer timer; /* of the state: start, drain or back-off */
     unsigned n_failures;     /* in a row; a process that stayed resets it */
     struct list link;        /* in generation->slots */
+    bool retires;            /* wants to be replaced, when it is its turn */
     bool leaves;             /* another one has its place, or is about to */
     enum family_drain drain;
     bool kept;      /* its process has a keeper */

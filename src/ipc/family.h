@@ -18,7 +18,7 @@ enum family_type {
     FAMILY_KEEPER,        /* is not the worker but its keeper (worker/keeper.h) */
     FAMILY_READY,         /* takes connections now */
     FAMILY_WORKER_FAILED, /* text: why it cannot start; it ends */
-    FAMILY_RETIRES,       /* wants to be replaced: it has done its work, and serves until then */
+    FAMILY_RETIRES,       /* wants to be replaced, and serves until then; text: why, or empty */
     FAMILY_CLOSED,        /* was told to finish and takes no connections any more */
     FAMILY_LOYAL,         /* has answered its first request */
     FAMILY_RELOAD,        /* the application asks for a reload of the instance */

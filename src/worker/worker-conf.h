@@ -25,6 +25,8 @@ struct worker_conf {
     uint64_t threads;
     uint64_t max_waiting;
     uint64_t max_requests, max_requests_delta;
+    uint64_t max_worker_lifetime_us, max_worker_lifetime_delta_us;
+    uint64_t reload_on_rss, reload_on_pss; /* bytes */
 
     /* Each checked when the configuration is loaded. */
     struct liege_list trusted_proxies, trusted_proxy_headers; /* for forwarded_rules_init() */

@@ -11,6 +11,7 @@
 #include "worker/access-log.h"
 #include "worker/crew.h"
 #include "worker/keeper.h"
+#include "worker/retire.h"
 #include "worker/scoreboard.h"
 #include "worker/worker.h"
 
@@ -76,8 +77,8 @@ struct worker {
     bool stopping;           /* as soon as no call is in progress */
     int exit_code;           /* then */
     uint64_t n_requests;     /* answered */
-    uint64_t retire_at;      /* so many; 0: never */
-    bool loyal;              /* the master knows that a request was answered */
+    struct retire retire;
+    bool loyal; /* the master knows that a request was answered */
 };
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT", until the thread's next call. For any thread: an application may

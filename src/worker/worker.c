@@ -55,19 +55,6 @@ const char *worker_date(void)
     return http_date_at(&date, time(NULL));
 }
 
-/* A worker that has answered as many requests as it shall asks to be replaced, and goes on until it
- * is told. A master that could not do that then is asked again after as many more. */
-static void retire_in_time(struct worker *w)
-{
-    const struct message m = {.type = FAMILY_RETIRES};
-
-    if (w->retire_at == 0 || w->n_requests < w->retire_at || w->draining)
-        return;
-    w->retire_at += w->conf->max_requests;
-    if (message_send(w->channel.io.fd, &m) < 0)
-        log_debug("the master does not listen");
-}
-
 void worker_on_answer(struct worker *w)
 {
     const struct message m = {.type = FAMILY_LOYAL};
@@ -77,7 +64,7 @@ void worker_on_answer(struct worker *w)
                           atomic_load_explicit(&worker_slot(w)->n_requests, memory_order_relaxed) +
                               1,
                           memory_order_relaxed);
-    retire_in_time(w);
+    retire_on_answer(w);
 
     if (!w->loyal)
         w->loyal = message_send(w->channel.io.fd, &m) == 0;
@@ -309,8 +296,6 @@ static int set_up(struct worker *w, struct errmsg *err)
     const struct worker_conf *conf = w->conf;
     const char *spool_dir = getenv("TMPDIR");
 
-    if (conf->max_requests > 0)
-        w->retire_at = conf->max_requests + conf->max_requests_delta * (uint64_t)w->start->id;
     list_init(&w->conns);
     atomic_store(&worker_slot(w)->n_conns, 0);
     list_init(&w->spare_conns);
@@ -360,6 +345,7 @@ static int set_up(struct worker *w, struct errmsg *err)
     r = crew_start(&w->crew, w->loop, w->start->apps, conf->threads, conf->threads == 1, &owner);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot start the threads");
+    retire_start(w);
     r = dispatch_start(w);
     if (r == 0)
         r = accept_start(w);

@@ -196,6 +196,56 @@ def test_max_requests_under_load_fails_none(web):
     load.assert_clean()
 
 
+@pytest.mark.plain
+def test_workers_are_replaced_in_turn_and_the_next_one_is_ready_first(web):
+    """All reach max-requests about the same time."""
+    server = web("max-requests = 30\nprocesses = 8\ndisable-logging = yes")
+    n_processes = set()
+    first = set(proc.children(server.pid))
+    with Load(server.address, keep_alive=16, per_request=4) as load:
+        while len(first & set(proc.children(server.pid))) > 1:  # all but the zygote
+            n_processes.add(len(proc.children(server.pid)))
+            load.wait_for(1)
+    load.assert_clean()
+    assert min(n_processes) >= 1 + 8 and max(n_processes) <= 1 + 8 + 1, n_processes
+
+
+def test_a_worker_is_replaced_after_its_lifetime(web):
+    """Also one that has nothing to do."""
+    server = web("max-worker-lifetime = 0.5\nmax-worker-lifetime-delta = 0.1")
+    with Connection(server.address) as c:
+        first = int(c.request("/pid").body)
+        assert_gone([first])
+        answer = c.request("/pid")
+        assert int(answer.body) != first and not answer.close
+    assert server.log.find("worker 1") == []
+
+
+GROWS = """
+import os
+kept = []
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/grow":
+        kept.append(bytearray(os.urandom(1 << 20) * 40))
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.mark.only_plain
+@pytest.mark.parametrize("option, what", [("reload-on-rss", "its resident memory"),
+                                          ("reload-on-pss", r"its share of memory \(PSS\)")])
+def test_a_worker_that_has_grown_is_replaced(instance, option, what):
+    server = instance(f"module = app\n{option} = 64", {"app.py": GROWS})
+    with Connection(server.address) as c:
+        worker = int(c.request("/").body)
+        assert int(c.request("/grow").body) == worker
+        while int(c.request("/").body) == worker:
+            c.request("/grow")
+        assert_gone([worker])
+    server.wait_line(rf"worker 1 is replaced: {what} is \d+ MiB, more than 64")
+
+
 def test_a_worker_that_is_told_to_end_finishes(web, folder):
     """kill -TERM of one worker: what an operator does to get a fresh one."""
     server = web()

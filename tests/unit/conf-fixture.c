@@ -25,6 +25,8 @@ static const struct liege_option rows[] = {
       .min = 1, .max = 64, .dflt = "auto", .arg = "N", .help = "threads of a worker" },
     { .name = "size", .type = LIEGE_OPTION_BYTES, FIELD(size), .min = 4096, .max = 1ULL << 30,
       .dflt = "8k", .arg = "BYTES", .help = "size of something | something else" },
+    { .name = "limit", .type = LIEGE_OPTION_MEBIBYTES, FIELD(limit), .max = 1ULL << 40,
+      .arg = "MIB", .help = "how large a thing may become" },
     { .name = "timeout", .aliases = "t", .type = LIEGE_OPTION_SECONDS, FIELD(timeout_us),
       .min = 1000000, .max = 86400000000ULL, .dflt = "30", .arg = "SECONDS",
       .help = "how long to wait for a thing that takes so long that the sentence about it does not "

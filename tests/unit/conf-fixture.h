@@ -14,7 +14,7 @@
 
 struct sample {
     bool master, lazy;
-    uint64_t workers, threads, size, timeout_us, delay_us, mode;
+    uint64_t workers, threads, limit, size, timeout_us, delay_us, mode;
     char *module, *stats;
     struct liege_list sockets, hooks;
 };

@@ -22,6 +22,8 @@ static const struct {
     {"workers", "007", 7},
     {"threads", "3", 3},
     {"threads", "auto", 0},
+    {"limit", "3", 3U << 20},
+    {"limit", "512k", 512U << 10},
     {"size", "4096", 4096},
     {"size", "4k", 4096},
     {"size", "1G", 1ULL << 30},
@@ -62,6 +64,8 @@ static const struct {
 } bad[] = {
     {"threads", "0", -ERANGE, "threads: '0' is not a whole number from 1 to 64, or auto"},
     {"threads", "Auto", -EINVAL, "threads: 'Auto' is not a whole number from 1 to 64, or auto"},
+    {"limit", "2T", -ERANGE, "limit: '2T' is not a size from 0 to 1t (MiB, or with k, m, g or t)"},
+    {"limit", "1x", -EINVAL, "limit: '1x' is not a size from 0 to 1t (MiB, or with k, m, g or t)"},
     {"workers", "auto", -EINVAL, "workers: 'auto' is not a whole number from 1 to 1024"},
     {"workers", "0", -ERANGE, "workers: '0' is not a whole number from 1 to 1024"},
     {"workers", "1025", -ERANGE, "workers: '1025' is not a whole number from 1 to 1024"},

@@ -147,6 +147,12 @@ void generation_on_worker_leaves(struct generation *g, struct slot *s)
     note("leaves", "");
 }
 
+void generation_on_worker_retires(struct generation *g)
+{
+    (void)g;
+    note("retires", "");
+}
+
 void generation_on_worker_closed(struct generation *g)
 {
     (void)g;
