@@ -300,6 +300,18 @@ int generation_resize(struct generation *g, size_t n)
     return r;
 }
 
+void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigned *ret_n_idle)
+{
+    *ret_n_ready = *ret_n_idle = 0;
+    FOR_EACH_SLOT (s, g) {
+        if (s->state != SLOT_READY || s->leaves)
+            continue;
+        ++*ret_n_ready;
+        *ret_n_idle +=
+            atomic_load_explicit(&scoreboard_slot(&g->board, s->id)->idle, memory_order_relaxed);
+    }
+}
+
 void generation_sleep(struct generation *g)
 {
     zygote_stop(&g->zygote);

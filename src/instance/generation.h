@@ -88,6 +88,9 @@ void generation_drain(struct generation *g, enum family_drain how);
 /* Ends all its processes now. */
 void generation_stop(struct generation *g);
 
+/* How many of the workers that are wanted serve, and how many of those could take a request now. */
+void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigned *ret_n_idle);
+
 /* True while a worker of it may still take new connections. */
 bool generation_accepts(const struct generation *g);
 

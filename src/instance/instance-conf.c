@@ -2,12 +2,26 @@
 /* Rows of the options of an instance. */
 #include "instance/instance-conf.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/macro.h"
+#include "instance/scale.h"
 #include "worker/scoreboard.h"
 
 #define FIELD(f)  offsetof(struct instance_conf, f)
 #define US_A_YEAR (366ULL * 24 * 3600 * US_PER_SEC)
+
+static int check_algo(const char *value, char *reason, size_t size)
+{
+    enum scale_algo algo = SCALE_SPARE;
+    int r = scale_algo_find(value, &algo);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "'%.100s' is none of spare, spare2, backlog and busyness",
+                       value);
+    return r;
+}
 
 /* clang-format off */
 const struct liege_option instance_options[] = {
@@ -54,6 +68,36 @@ const struct liege_option instance_options[] = {
       .flags = LIEGE_OPTION_AUTO, .offset = FIELD(processes), .min = 1,
       .max = SCOREBOARD_MAX_WORKERS, .dflt = "1", .arg = "N",
       .help = "number of workers; auto: two for each processor that can be used, and one" },
+    { .name = "cheaper", .type = LIEGE_OPTION_UINT, .offset = FIELD(cheaper),
+      .max = SCOREBOARD_MAX_WORKERS, .arg = "N",
+      .help = "begin with so many workers, and have more, up to processes, while there is work for "
+              "them; 0: always as many" },
+    { .name = "cheaper-initial", .type = LIEGE_OPTION_UINT, .offset = FIELD(cheaper_initial),
+      .max = SCOREBOARD_MAX_WORKERS, .arg = "N",
+      .help = "begin with so many workers instead of cheaper" },
+    { .name = "cheaper-step", .type = LIEGE_OPTION_UINT, .offset = FIELD(cheaper_step), .min = 1,
+      .max = SCOREBOARD_MAX_WORKERS, .dflt = "1", .arg = "N",
+      .help = "so many workers are added at a time" },
+    { .name = "cheaper-algo", .type = LIEGE_OPTION_STRING, .offset = FIELD(cheaper_algo),
+      .check = check_algo, .dflt = "spare", .arg = "NAME",
+      .help = "when to add and to remove workers: spare (one shall be idle), spare2 (cheaper of them "
+              "shall), backlog (by what waits), busyness (by the time in the application)" },
+    { .name = "cheaper-overload", .type = LIEGE_OPTION_UINT, .offset = FIELD(cheaper_overload),
+      .min = 1, .max = 65535, .dflt = "3", .arg = "N",
+      .help = "spare and busyness: seconds of looking before a worker is added that no request waits "
+              "for; backlog: how many may wait" },
+    { .name = "cheaper-idle", .type = LIEGE_OPTION_UINT, .offset = FIELD(cheaper_idle), .min = 1,
+      .max = 86400, .dflt = "10", .arg = "SECONDS",
+      .help = "spare2: how long workers must have been idle before they are removed" },
+    { .name = "cheaper-busyness-max", .type = LIEGE_OPTION_UINT,
+      .offset = FIELD(cheaper_busyness_max), .min = 1, .max = 100, .dflt = "50", .arg = "PERCENT",
+      .help = "busyness: busier workers get help" },
+    { .name = "cheaper-busyness-min", .type = LIEGE_OPTION_UINT,
+      .offset = FIELD(cheaper_busyness_min), .max = 100, .dflt = "25", .arg = "PERCENT",
+      .help = "busyness: of less busy workers one is removed" },
+    { .name = "cheaper-busyness-multiplier", .type = LIEGE_OPTION_UINT,
+      .offset = FIELD(cheaper_busyness_multiplier), .min = 1, .max = 1000, .dflt = "10", .arg = "N",
+      .help = "busyness: so many times cheaper-overload pass after a change before one is removed" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
     { .name = "reload-mercy", .aliases = "worker-reload-mercy graceful-timeout", .type = LIEGE_OPTION_SECONDS,

@@ -18,7 +18,11 @@ struct instance_conf {
     char *pidfile, *pidfile2;
     char *chdir;
 
-    uint64_t processes; /* once loaded (registry.c) never 0 for "auto" */
+    uint64_t processes;                /* once resolved (size.h) never 0 for "auto" */
+    uint64_t cheaper, cheaper_initial; /* the fewest; 0: always @processes. And the first ones */
+    uint64_t cheaper_step, cheaper_overload, cheaper_idle;
+    uint64_t cheaper_busyness_min, cheaper_busyness_max, cheaper_busyness_multiplier;
+    char *cheaper_algo;
     bool lazy_apps;
     uint64_t reload_mercy_us; /* how long a graceful end may take */
     uint64_t start_timeout_us;

@@ -5,6 +5,7 @@
 #include "instance/master.h"
 #include "instance/partner.h"
 #include "instance/pidfile.h"
+#include "instance/scaler.h"
 #include "instance/size.h"
 
 /* Inside the master: shared by master.c (decisions and orders), reload.c (from one generation to
@@ -38,6 +39,7 @@ struct master {
     bool loyal;
     bool reload_wanted;
     struct size size;
+    struct scaler scaler;      /* cheaper */
     bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
     bool upgrade_wanted;       /* SIGUSR2 */
     enum stop stop_wanted, stopping;

@@ -113,13 +113,20 @@ static void go_to_sleep(struct master *m)
     generation_sleep(m->current);
 }
 
-static void change_size(struct master *m, int by)
+static const struct generation *generation_that_serves(void *data)
+{
+    const struct master *m = data;
+
+    return m->stopping == STOP_NO && !m->asleep && !m->next ? m->current : NULL;
+}
+
+/* @who wants it, and why. */
+static void change_size(struct master *m, int by, const char *who, const char *why)
 {
     uint64_t before = m->size.wanted, n = size_change(&m->size, by);
 
-    log_info("%s: %llu worker%s %s wanted%s", by > 0 ? "SIGTTIN" : "SIGTTOU", (unsigned long long)n,
-             n == 1 ? "" : "s", n == 1 ? "is" : "are",
-             n == before ? ", and that is as far as it goes" : "");
+    log_info("%s: %llu worker%s %s wanted%s%s", who, (unsigned long long)n, n == 1 ? "" : "s",
+             n == 1 ? "is" : "are", n == before ? ", and that is as far as it goes" : "", why);
     if (m->stopping == STOP_NO && !m->asleep)
         resize(m, m->current, n);
     if (m->next)
@@ -187,6 +194,14 @@ static void on_partner_end(void *data, const struct partner *was, const char *ho
         log_error("the new master %s before it served: this one goes on", how);
     if (m->stopping == STOP_GRACEFULLY)
         drain_all(m); /* nobody follows any more */
+}
+
+static void on_scale(void *data, int by, const char *why)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), ", %s%d: %s", by > 0 ? "+" : "", by, why);
+    change_size(data, by, "cheaper", text);
 }
 
 static void on_patience(struct loop_timer *t)
@@ -285,10 +300,10 @@ static void obey(struct master *m, enum order order)
                          : STOP_NOW);
         break;
     case ORDER_ADD_WORKER:
-        change_size(m, 1);
+        change_size(m, 1, "SIGTTIN", "");
         break;
     case ORDER_REMOVE_WORKER:
-        change_size(m, -1);
+        change_size(m, -1, "SIGTTOU", "");
         break;
     case ORDER_SLEEP:
         m->sleep_wanted = true;
@@ -328,6 +343,7 @@ void master_on_emperor_lost(void *data)
 
 static void tear_down(struct master *m)
 {
+    scaler_stop(&m->scaler);
     m->next = generation_free(m->next);
     m->current = generation_free(m->current);
     LIST_FOREACH (item, &m->draining)
@@ -354,6 +370,7 @@ int master_run(const struct master_start *start)
     list_init(&m.draining);
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
+    scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
     partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
     if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);

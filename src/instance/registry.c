@@ -6,14 +6,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/language.h"
 #include "base/cleanup.h"
-#include "base/cpu.h"
-#include "worker/scoreboard.h"
+#include "instance/size.h"
 
 size_t instance_tables(struct conf_table *tables, size_t max)
 {
@@ -61,22 +59,6 @@ static int set_objects(struct registry *r)
         r->tables[n++].object = r->plugin_confs[i];
     }
     return 0;
-}
-
-/* "auto": (2 x processors) + 1, as gunicorn advises: one of two workers reads or writes while the
- * other one works. */
-static void count_workers(struct registry *r)
-{
-    struct cpu_limits cpus;
-    char text[128];
-
-    if (r->instance.processes != 0)
-        return;
-    cpu_limits_get("", &cpus);
-    r->instance.processes = MIN(2ULL * cpus.n + 1, (unsigned long long)SCOREBOARD_MAX_WORKERS);
-    (void)snprintf(
-        r->why_workers, sizeof(r->why_workers), "processes = auto: %llu workers, twice %s and one",
-        (unsigned long long)r->instance.processes, cpu_limits_describe(&cpus, text, sizeof(text)));
 }
 
 /* Finds out whose applications the settings name. */
@@ -133,9 +115,8 @@ int registry_load(const char *const *argv, const char *const *environ, conf_warn
     e = conf_apply(&r->conf, r->tables, r->n_tables, warn, err);
     if (e != 0)
         return e;
-    count_workers(r);
     find_wanted_plugins(r);
-    return 0;
+    return size_resolve(r, err);
 }
 
 struct registry *registry_free(struct registry *r)

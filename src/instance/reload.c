@@ -49,7 +49,8 @@ static const struct generation_owner owner = {
 int reload_start_generation(struct master *m, struct registry *registry, struct listeners *share,
                             struct generation **ret)
 {
-    uint64_t n_workers = size_configure(&m->size, registry->instance.processes);
+    const struct instance_conf *c = &registry->instance;
+    uint64_t n_workers = size_configure(&m->size, c->cheaper, c->cheaper_initial, c->processes);
     int r = generation_new(m->loop, registry, share, &m->queue, n_workers, ++m->n_generations,
                            &owner, m, ret);
 
@@ -168,6 +169,7 @@ static void announce(struct master *m)
     link_send(&m->link, VASSAL_BYTE_ACCEPTING);
     partner_say_serves(&m->partner);
     m->has_served = true;
+    scaler_configure(&m->scaler, m->loop, &g->registry->instance);
 }
 
 void reload_announce_in_time(struct master *m)

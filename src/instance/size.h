@@ -3,16 +3,25 @@
 
 #include <stdint.h>
 
-/* How many workers there shall be: what the configuration says, until an operator says otherwise.
- * What the operator says holds over reloads until the configuration's own number changes. */
+#include "base/errmsg.h"
+
+struct registry;
+
+/* How many workers there shall be: what the configuration says, until an operator or the load says
+ * otherwise. That holds over reloads until the configuration's own numbers change. */
 struct size {
-    uint64_t configured;
+    uint64_t min, initial, max; /* of the configuration */
     uint64_t wanted;
 };
 
-/* The number that a configuration has. Returns how many are wanted now. */
-uint64_t size_configure(struct size *s, uint64_t n_workers);
+/* Finds out what a configuration means: "auto", cheaper and cheaper-initial. To be called once
+ * after loading; sets r->why_workers. Returns 0, or -EINVAL with @err naming the setting at fault.
+ */
+int size_resolve(struct registry *r, struct errmsg *err) _must_check_;
 
-/* One more or one fewer (@by 1 or -1), but never below one, nor above what there is room for.
- * Returns how many are wanted now. */
+/* The numbers that a configuration has. Returns how many workers are wanted now. */
+uint64_t size_configure(struct size *s, uint64_t min, uint64_t initial, uint64_t max);
+
+/* So many more or fewer, but never fewer than one, nor more than there is room for. Returns how
+ * many are wanted now. */
 uint64_t size_change(struct size *s, int by);

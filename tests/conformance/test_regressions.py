@@ -450,7 +450,7 @@ def test_paths_of_any_length(folder, length):
                                        cwd=folder))
         code = server.wait()
         problems = Registry.end(server)
-        assert not problems and code in (1, 22), (option, code, problems)
+        assert not problems and code in (1, says.BOOT_ERROR), (option, code, problems)
         assert server.log.find("error"), server.log.text()
         assert max(map(len, server.log.lines)) < 9000
 

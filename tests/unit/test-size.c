@@ -10,12 +10,12 @@ static void test_changes_stay(void **state)
     struct size s = {0};
 
     (void)state;
-    assert_int_equal(size_configure(&s, 2), 2);
+    assert_int_equal(size_configure(&s, 0, 2, 2), 2);
     assert_int_equal(size_change(&s, 1), 3);
-    assert_int_equal(size_configure(&s, 2), 3);
-    assert_int_equal(size_configure(&s, 5), 5);
+    assert_int_equal(size_configure(&s, 0, 2, 2), 3);
+    assert_int_equal(size_configure(&s, 0, 5, 5), 5);
     assert_int_equal(size_change(&s, -1), 4);
-    assert_int_equal(size_configure(&s, 2), 2);
+    assert_int_equal(size_configure(&s, 0, 2, 2), 2);
 }
 
 static void test_limits(void **state)
@@ -23,10 +23,11 @@ static void test_limits(void **state)
     struct size s = {0};
 
     (void)state;
-    assert_int_equal(size_configure(&s, 2), 2);
+    assert_int_equal(size_configure(&s, 0, 2, 2), 2);
     assert_int_equal(size_change(&s, -1), 1);
     assert_int_equal(size_change(&s, -1), 1);
-    assert_int_equal(size_configure(&s, SCOREBOARD_MAX_WORKERS), SCOREBOARD_MAX_WORKERS);
+    assert_int_equal(size_configure(&s, 1, SCOREBOARD_MAX_WORKERS, SCOREBOARD_MAX_WORKERS),
+                     SCOREBOARD_MAX_WORKERS);
     assert_int_equal(size_change(&s, 1), SCOREBOARD_MAX_WORKERS);
 }
 

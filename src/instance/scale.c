@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Adding a worker is cheap (a fork), and a request that waits is what it is for: so more come
+ * quickly. Fewer come when for a whole window there has never been use for those that go. While
+ * workers are on their way nothing is decided: what they will do is not seen yet. */
+#include "instance/scale.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define LONG_WAIT_US   (20 * US_PER_MS) /* that no request should have waited */
+#define PATIENT_TICKS  2                /* in a row: one sample may be chance */
+#define SPARE_SHRINK_S 2
+
+typedef int algo_fn(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
+                    const char **ret_why);
+
+static bool window_is_over(const struct scale *s, const struct scale_sample *x, unsigned seconds)
+{
+    return x->now_us - s->since_us >= seconds * US_PER_SEC;
+}
+
+static void begin_window(struct scale *s, uint64_t now_us)
+{
+    s->since_us = now_us;
+    s->n_samples = 0;
+    s->least_idle = 0;
+    s->busy_sum = s->of_sum = 0;
+}
+
+static void note(struct scale *s, const struct scale_sample *x)
+{
+    if (s->since_us == 0)
+        begin_window(s, x->now_us);
+    s->least_idle = s->n_samples == 0 ? x->n_idle : MIN(s->least_idle, x->n_idle);
+    s->n_samples++;
+    s->n_none_idle = x->n_idle == 0 ? s->n_none_idle + 1 : 0;
+    s->n_calm = x->n_waiting == 0 ? s->n_calm + 1 : 0;
+    s->busy_sum += x->n_ready - MIN(x->n_idle, x->n_ready);
+    s->of_sum += x->n_ready;
+}
+
+/* Fewer, if @surplus workers had nothing to do at any time in the window. */
+static int shrink_after(struct scale *s, const struct scale_sample *x, unsigned seconds,
+                        unsigned spare, const char **ret_why)
+{
+    unsigned least = s->least_idle;
+
+    if (!window_is_over(s, x, seconds))
+        return 0;
+    begin_window(s, x->now_us);
+    if (least <= spare)
+        return 0;
+    *ret_why = "were idle all the time";
+    return -(int)(least - spare);
+}
+
+static int spare(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
+                 const char **ret_why)
+{
+    if (s->n_none_idle >= PATIENT_TICKS && x->n_waiting > 0 && x->wait_us >= LONG_WAIT_US) {
+        *ret_why = "no worker is idle, and requests wait";
+        return (int)c->step;
+    }
+    if (s->n_none_idle * SCALE_TICK_US >= c->overload * US_PER_SEC && s->n_none_idle > 0) {
+        *ret_why = "no worker has been idle for a while";
+        return (int)c->step;
+    }
+    return shrink_after(s, x, SPARE_SHRINK_S, 1, ret_why);
+}
+
+static int spare2(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
+                  const char **ret_why)
+{
+    s->n_short = x->n_idle < c->min ? s->n_short + 1 : 0;
+    if (s->n_short >= PATIENT_TICKS) {
+        *ret_why = "too few workers are idle";
+        return (int)MIN(c->min - x->n_idle, c->step);
+    }
+    return shrink_after(s, x, c->idle_s, c->min, ret_why);
+}
+
+static int backlog(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
+                   const char **ret_why)
+{
+    s->n_short = x->n_waiting > c->overload ? s->n_short + 1 : 0;
+    if (s->n_short >= PATIENT_TICKS) {
+        *ret_why = "too many requests wait";
+        return (int)c->step;
+    }
+    if (s->n_calm * SCALE_TICK_US < US_PER_SEC)
+        return 0;
+    s->n_calm = 0;
+    if (x->n_idle == 0)
+        return 0; /* nothing waits, but this one would be missed */
+    *ret_why = "no request has had to wait for a second";
+    return -1;
+}
+
+static int busyness(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
+                    const char **ret_why)
+{
+    if (!window_is_over(s, x, c->overload) || s->of_sum == 0)
+        return 0;
+    uint64_t percent = 100 * s->busy_sum / s->of_sum;
+    begin_window(s, x->now_us);
+    if (percent > c->busy_max) {
+        *ret_why = "the workers are busier than cheaper-busyness-max";
+        return (int)c->step;
+    }
+    uint64_t rest_us = (uint64_t)c->overload * c->multiplier * US_PER_SEC;
+    if (percent >= c->busy_min || x->now_us - s->changed_us < rest_us)
+        return 0;
+    *ret_why = "the workers are less busy than cheaper-busyness-min";
+    return -1;
+}
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    algo_fn *fn;
+} algos[] = {
+    [SCALE_SPARE]    = { "spare",    spare },
+    [SCALE_SPARE2]   = { "spare2",   spare2 },
+    [SCALE_BACKLOG]  = { "backlog",  backlog },
+    [SCALE_BUSYNESS] = { "busyness", busyness },
+};
+/* clang-format on */
+static_assert(COUNT_OF(algos) == SCALE_ALGO_COUNT, "one function for each algorithm");
+
+const char *scale_algo_name(enum scale_algo algo)
+{
+    assert(algo < SCALE_ALGO_COUNT);
+
+    return algos[algo].name;
+}
+
+int scale_algo_find(const char *name, enum scale_algo *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(algos); i++)
+        if (strcmp(algos[i].name, name) == 0) {
+            *ret = (enum scale_algo)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+int scale_decide(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
+                 const char **ret_why)
+{
+    *ret_why = "";
+    if (x->n_ready < x->n_workers)
+        return 0;
+    note(s, x);
+    int change = algos[c->algo].fn(s, c, x, ret_why);
+    if (change > 0)
+        change = MAX(MIN(change, (int)c->max - (int)x->n_workers), 0);
+    else
+        change = MIN(MAX(change, (int)c->min - (int)x->n_workers), 0);
+    if (change == 0) {
+        *ret_why = "";
+        return 0;
+    }
+    s->n_none_idle = s->n_short = 0;
+    begin_window(s, x->now_us);
+    s->changed_us = x->now_us;
+    return change;
+}
