@@ -141,7 +141,7 @@ def test_failures_are_500_with_a_traceback(instance, name, complaint):
     server.wait_line(r"\[app\.ini worker 1\] error: GET /this\?one: the application failed")
     server.wait_line(rf"\[app\.ini worker 1\] error: .*{complaint}")
     assert client.get(server.address).status == 500
-    assert len(server.descendants()) == 2 and not server.log.find("worker 1 (exited|killed)")
+    assert len(server.children()) == 2 and not server.log.find("worker 1 (exited|killed)")
 
 
 @pytest.mark.parametrize("name", [

@@ -29,7 +29,7 @@ class Site:
     def wait(self):
         """Until it serves."""
         self.server.wait_line(says.serving())
-        self.workers = self.server.descendants()
+        self.workers = self.server.children()
         self._log_checked = 0
         return self
 
@@ -57,8 +57,8 @@ class Site:
     def problems(self):
         """What must not have happened since the last look, as sentences."""
         found = self.server.reports()
-        if self.server.descendants() != self.workers:
-            found.append(f"processes were {self.workers} and are {self.server.descendants()}")
+        if self.server.children() != self.workers:
+            found.append(f"processes were {self.workers} and are {self.server.children()}")
         found += self.server.log.find("Traceback|has died|killed by|out of memory",
                                       self._log_checked)
         self._log_checked = self.server.log.mark()
