@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import re
 import select
 import signal
 import socket
@@ -108,12 +109,21 @@ def environ(pid):
     return dict(v.split("=", 1) for v in raw.split("\0") if "=" in v)
 
 
+def _names_keeper(pid, fd):
+    """Whether the descriptor is the pidfd of a keeper."""
+    text = pathlib.Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+    return name(int(re.search(r"^Pid:\s*(-?\d+)", text, re.MULTILINE)[1])) == "liege-keeper"
+
+
 def descriptors(pid):
-    """{number: what it is}, as readlink shows it."""
+    """{number: what it is}, as readlink shows it; but for those by which a master knows keepers,
+    which come and go with connections."""
     found = {}
-    for name in os.listdir(f"/proc/{pid}/fd"):
+    for number in os.listdir(f"/proc/{pid}/fd"):
         try:
-            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+            what = os.readlink(f"/proc/{pid}/fd/{number}")
+            if what != "anon_inode:[pidfd]" or not _names_keeper(pid, number):
+                found[int(number)] = what
         except FileNotFoundError:
             continue
     return found
