@@ -58,12 +58,13 @@ def _busy_intervals(rows):
         yield begin, end
 
 
-def longest_wait_beside_idle(rows, n_servers):
-    """The longest uninterrupted time, in microseconds, that some request waited while a process had
-    nothing to do. It waits from the time at which it was sent: before that it waited for a client."""
+def longest_wait_beside_idle(rows, n_servers, since=float("-inf")):
+    """The longest uninterrupted time, in microseconds, that some request (of those that were scheduled
+    from @since on) waited while a process had nothing to do. It waits from the time at which it was
+    sent: before that it waited for a client."""
     idle = _idle_intervals(rows, n_servers)
     longest, first = 0, 0
-    for r in sorted(rows, key=lambda r: r.sent):
+    for r in sorted((r for r in rows if r.scheduled >= since), key=lambda r: r.sent):
         while first < len(idle) and idle[first][1] <= r.sent:
             first += 1
         for begin, end in idle[first:]:

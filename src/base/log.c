@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The log of a process: lines on descriptor 2, each written with one write(2), so that lines of
+/* The log of a process: lines on a descriptor, each written with one write(2), so that lines of
  * several processes that share the descriptor never mix. Lines over LINE_MAX_BYTES are cut.
  *
  * base, loop, ipc, conf, http and proto never log above debug; the modules that know whose fault it
@@ -20,6 +20,8 @@
 
 static char subject[256];
 static int max_level = LOG_INFO;
+static int log_fd = STDERR_FILENO;
+static _Atomic(uint64_t) *n_lost; /* lines; may be NULL */
 
 static const char *level_word(int level)
 {
@@ -54,21 +56,59 @@ bool log_enabled(int level)
     return level <= max_level;
 }
 
-static void write_line(int level, const char *text, size_t len)
+static size_t format_line(char *line, size_t size, int level, const char *text, size_t len)
 {
-    char line[LINE_MAX_BYTES];
     struct timespec now = {0};
     struct tm tm = {0};
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)localtime_r(&now.tv_sec, &tm);
-    size_t used = strftime(line, sizeof(line), "%Y-%m-%d %H:%M:%S", &tm);
-    int n = snprintf(line + used, sizeof(line) - used, ".%03ld %s%s%s%s%.*s", now.tv_nsec / 1000000,
+    size_t used = strftime(line, size, "%Y-%m-%d %H:%M:%S", &tm);
+    int n = snprintf(line + used, size - used, ".%03ld %s%s%s%s%.*s", now.tv_nsec / 1000000,
                      *subject ? "[" : "", subject, *subject ? "] " : "", level_word(level),
                      (int)len, text);
-    used = MIN(used + (size_t)n, sizeof(line) - 1);
+    used = MIN(used + (size_t)n, size - 1);
     line[used++] = '\n';
-    (void)!write(STDERR_FILENO, line, used); /* there is no other place to complain to */
+    return used;
+}
+
+size_t log_line(char *buf, size_t size, int level, const char *fmt, ...)
+{
+    char text[LINE_MAX_BYTES];
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return format_line(buf, size, level, text, MIN((size_t)MAX(n, 0), sizeof(text) - 1));
+}
+
+void log_set_fd(int fd, _Atomic(uint64_t) *lost)
+{
+    log_fd = fd;
+    n_lost = lost;
+}
+
+static uint64_t count_lines(const char *lines, size_t len)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += lines[i] == '\n';
+    return n;
+}
+
+void log_write(const char *lines, size_t len)
+{
+    if (write(log_fd, lines, len) < 0 && n_lost) /* there is no other place to complain to */
+        atomic_fetch_add_explicit(n_lost, count_lines(lines, len), memory_order_relaxed);
+}
+
+static void write_line(int level, const char *text, size_t len)
+{
+    char line[LINE_MAX_BYTES];
+
+    log_write(line, format_line(line, sizeof(line), level, text, len));
 }
 
 void log_text(int level, const char *text, size_t len)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,10 +18,20 @@
 void log_set_subject(const char *fmt, ...) _printf_(1, 2);
 const char *log_subject(void);
 
+/* Lines go to @fd from now on, which is not waited for when it is non-blocking: what it does not
+ * take is lost, and counted if @ret_lost is not NULL. Starts as descriptor 2. */
+void log_set_fd(int fd, _Atomic(uint64_t) *ret_lost);
+
+/* Writes @len bytes of whole lines there. */
+void log_write(const char *lines, size_t len);
+
 /* Lines less urgent than @level (LOG_ERR .. LOG_DEBUG of syslog.h) are left out; starts as
  * LOG_INFO. */
 void log_set_max_level(int level);
 bool log_enabled(int level);
+
+/* Writes a whole line, with stamp, subject and newline, into @buf instead. Returns its length. */
+size_t log_line(char *buf, size_t size, int level, const char *fmt, ...) _printf_(4, 5);
 
 int log_full(int level, int error, const char *fmt, ...) _printf_(3, 4);
 

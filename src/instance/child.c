@@ -31,12 +31,14 @@ static _noreturn_ void end(int code)
  */
 static void leave_master(const struct child_start *start, const char *role)
 {
-    int keep[LISTEN_MAX_SOCKETS + 3];
+    int keep[LISTEN_MAX_SOCKETS + 5];
     size_t n_keep = 0;
 
     keep[n_keep++] = start->channel_fd;
     keep[n_keep++] = start->queue->give_fd;
     keep[n_keep++] = start->queue->take_fd;
+    keep[n_keep++] = start->logger->give_fd;
+    keep[n_keep++] = start->output_fd;
     for (size_t i = 0; i < start->listeners->n_items; i++)
         keep[n_keep++] = start->listeners->items[i]->fd;
     int r = fd_close_all_except(keep, n_keep);
@@ -45,6 +47,7 @@ static void leave_master(const struct child_start *start, const char *role)
         end(EXIT_FAILURE);
     }
     log_set_subject("%s%s%s", start->name, *start->name ? " " : "", role);
+    logger_enter(start->logger, start->output_fd);
     proc_reset_signals();
     proc_catch_sigpipe();
 }
@@ -121,7 +124,7 @@ _noreturn_ void lazy_worker_main(const struct child_start *start)
 
 /* A worker that the zygote has just forked; it is the master's child now. */
 static _noreturn_ void forked_worker(const struct child_start *start, const struct loaded *loaded,
-                                     int id, int channel_fd)
+                                     int id, int channel_fd, int output_fd)
 {
     const struct message hello = {.type = FAMILY_HELLO};
 
@@ -130,26 +133,28 @@ static _noreturn_ void forked_worker(const struct child_start *start, const stru
     if (message_send(channel_fd, &hello) < 0)
         end(EXIT_FAILURE); /* the master closed the channel: it wants us no more */
     log_set_subject("%s%sworker %d", start->name, *start->name ? " " : "", id);
+    logger_enter(start->logger, output_fd);
     apps_after_fork_child(&loaded->apps);
     serve(start, loaded, id, channel_fd);
 }
 
 /* Forks worker @id. Returns in the zygote only: 0 or a negative errno. */
 static int fork_worker(const struct child_start *start, const struct loaded *loaded, int id,
-                       int channel_fd)
+                       int channel_fd, int output_fd)
 {
     apps_before_fork(&loaded->apps);
     int r = proc_fork_orphan();
     if (r == 0)
-        forked_worker(start, loaded, id, channel_fd);
+        forked_worker(start, loaded, id, channel_fd, output_fd);
     apps_after_fork_parent(&loaded->apps);
     return r < 0 ? r : 0;
 }
 
 static void obey(const struct child_start *start, const struct loaded *loaded, struct message *m)
 {
-    if (m->type == FAMILY_FORK && m->n_fds == 1) {
-        int r = fork_worker(start, loaded, (int)m->value, m->fds[0]);
+    if (m->type == FAMILY_FORK && m->n_fds >= 1) {
+        int output_fd = m->n_fds >= 2 ? m->fds[1] : -1;
+        int r = fork_worker(start, loaded, (int)m->value, m->fds[0], output_fd);
         if (r < 0)
             (void)message_send_text(start->channel_fd, FAMILY_FORK_FAILED, m->value, strerror(-r));
     }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "instance/listen.h"
+#include "instance/logger.h"
 #include "instance/registry.h"
 #include "worker/queue.h"
 #include "worker/scoreboard.h"
@@ -19,8 +20,10 @@ struct child_start {
     uint32_t generation;
     pid_t master;
     int channel_fd;                 /* the child's end */
+    int output_fd;                  /* where it prints; -1: where the master does */
     int worker_id;                  /* 0: a zygote */
     const struct queue *queue;      /* of the instance */
+    const struct logger *logger;    /* of the instance */
     const struct scoreboard *board; /* of the generation */
 };
 

@@ -114,31 +114,31 @@ static void on_keeper_end(void *data)
     end_if_empty(data);
 }
 
-int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
-                   const struct queue *queue, size_t n_workers, uint32_t number,
-                   const struct generation_owner *owner, void *owner_data, struct generation **ret)
+int generation_new(const struct generation_start *start, struct registry *registry,
+                   const struct listeners *listeners, struct generation **ret)
 {
     struct generation *g = calloc(1, sizeof(*g));
 
     if (!g)
         return -ENOMEM;
     *g = (struct generation){
-        .number = number,
-        .loop = loop,
-        .owner = owner,
-        .owner_data = owner_data,
+        .number = start->number,
+        .loop = start->loop,
+        .owner = start->owner,
+        .owner_data = start->owner_data,
         .name = registry->conf.name,
         .master = getpid(),
-        .queue = queue,
+        .queue = start->queue,
+        .logger = start->logger,
     };
     list_init(&g->link);
     list_init(&g->slots);
     loop_task_init(&g->sweep, on_sweep);
-    keepers_init(&g->keepers, loop, on_keeper_end, g);
+    keepers_init(&g->keepers, g->loop, on_keeper_end, g);
     zygote_init(&g->zygote, g);
-    int r = scoreboard_open(&g->board, n_workers);
+    int r = scoreboard_open(&g->board, start->n_workers);
     if (r == 0)
-        r = add_slots(g, n_workers);
+        r = add_slots(g, start->n_workers);
     if (r < 0) {
         generation_free(g);
         return r;
@@ -211,25 +211,42 @@ void generation_start(struct generation *g)
     }
 }
 
-int generation_fork(struct generation *g, int id, int fd, struct proc *ret)
+int generation_capture(const struct generation *g, const char *name)
 {
-    if (!g->registry->instance.lazy_apps)
-        return zygote_fork(&g->zygote, id, fd);
+    int fd = logger_capture(g->logger, name);
 
-    int r = proc_fork(ret);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    const struct child_start start = {
+    if (fd < -1)
+        (void)log_errno(LOG_WARNING, fd, "what %s prints is not in the log", name);
+    return fd;
+}
+
+struct child_start generation_child_start(const struct generation *g, int worker_id, int channel_fd,
+                                          int output_fd)
+{
+    return (struct child_start){
         .registry = g->registry,
         .listeners = &g->listeners,
         .name = g->name,
         .generation = g->number,
         .master = g->master,
-        .channel_fd = fd,
-        .worker_id = id,
+        .channel_fd = channel_fd,
+        .output_fd = output_fd,
+        .worker_id = worker_id,
         .queue = g->queue,
+        .logger = g->logger,
         .board = &g->board,
     };
+}
+
+int generation_fork(struct generation *g, int id, int fd, int output_fd, struct proc *ret)
+{
+    if (!g->registry->instance.lazy_apps)
+        return zygote_fork(&g->zygote, id, fd, output_fd);
+
+    int r = proc_fork(ret);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    const struct child_start start = generation_child_start(g, id, fd, output_fd);
     lazy_worker_main(&start);
 }
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "instance/child.h"
 #include "instance/keepers.h"
 #include "instance/listen.h"
 #include "instance/registry.h"
@@ -45,6 +46,7 @@ struct generation {
     struct listeners listeners; /* its share */
     const char *name;           /* of the instance */
     const struct queue *queue;
+    struct logger *logger;
     struct scoreboard board;
     pid_t master;
 
@@ -58,12 +60,20 @@ struct generation {
     char cause[1024]; /* why it failed, as the process that failed said it */
 };
 
-/* Makes a generation of @registry, which it takes over, with @n_workers, and takes its share of
- * @listeners. @queue is the instance's. */
-int generation_new(struct loop *loop, struct registry *registry, const struct listeners *listeners,
-                   const struct queue *queue, size_t n_workers, uint32_t number,
-                   const struct generation_owner *owner, void *owner_data,
-                   struct generation **ret) _must_check_;
+/* What a generation is made of. */
+struct generation_start {
+    struct loop *loop;
+    const struct queue *queue; /* of the instance, */
+    struct logger *logger;     /* and so is this */
+    size_t n_workers;
+    uint32_t number;
+    const struct generation_owner *owner;
+    void *owner_data;
+};
+
+/* Makes a generation of @registry, which it takes over, and takes its share of @listeners. */
+int generation_new(const struct generation_start *start, struct registry *registry,
+                   const struct listeners *listeners, struct generation **ret) _must_check_;
 
 /* Kills what is left of it. */
 struct generation *generation_free(struct generation *g);
@@ -101,9 +111,19 @@ uint32_t generation_number(const struct generation *g);
 uint64_t generation_start_timeout_us(const struct generation *g);
 uint64_t generation_mercy_us(const struct generation *g);
 
-/* Has worker @id forked; @fd is its end of the channel. Sets *@ret if the process is known at once
- * (lazy-apps). Returns 0 or a negative errno. */
-int generation_fork(struct generation *g, int id, int fd, struct proc *ret) _must_check_;
+/* Has worker @id forked; @fd is its end of the channel, @output_fd where it prints (-1: as we do).
+ * Sets
+ * *@ret if the process is known at once (lazy-apps). Returns 0 or a negative errno. */
+int generation_fork(struct generation *g, int id, int fd, int output_fd,
+                    struct proc *ret) _must_check_;
+
+/* Where a process of it is to print: a descriptor, which is the caller's then, or -1: where we do.
+ */
+int generation_capture(const struct generation *g, const char *name);
+
+/* What crosses the fork to a zygote (@worker_id 0) or a worker. */
+struct child_start generation_child_start(const struct generation *g, int worker_id, int channel_fd,
+                                          int output_fd);
 
 /* A sentence for the operator on why a start fails; the first one stays. */
 void generation_set_cause(struct generation *g, const char *text);

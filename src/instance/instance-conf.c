@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "instance/log-sink.h"
 #include "instance/scale.h"
 #include "worker/scoreboard.h"
 
@@ -21,6 +22,11 @@ static int check_algo(const char *value, char *reason, size_t size)
         (void)snprintf(reason, size, "'%.100s' is none of spare, spare2, backlog and busyness",
                        value);
     return r;
+}
+
+static int check_sink(const char *value, char *reason, size_t size)
+{
+    return log_sink_check(value, reason, size);
 }
 
 /* clang-format off */
@@ -62,6 +68,15 @@ const struct liege_option instance_options[] = {
     { .name = "pidfile2", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
       .offset = FIELD(pidfile2), .arg = "FILE",
       .help = "write the master's pid here, after privileges are given up" },
+    { .name = "logto", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
+      .offset = FIELD(logto), .check = check_sink, .arg = "FILE",
+      .help = "write the log to this file, opened before privileges are given up" },
+    { .name = "logto2", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
+      .offset = FIELD(logto2), .check = check_sink, .arg = "FILE",
+      .help = "write the log to this file, opened after privileges are given up" },
+    { .name = "logger", .type = LIEGE_OPTION_LIST, .flags = LIEGE_OPTION_RESTART,
+      .offset = FIELD(loggers), .check = check_sink, .arg = "SINK",
+      .help = "write the log to file:PATH, syslog, syslog:NAME or stdio; several are possible" },
     { .name = "chdir", .type = LIEGE_OPTION_STRING, .offset = FIELD(chdir), .arg = "DIR",
       .help = "enter this directory before the application is loaded" },
     { .name = "processes", .aliases = "workers p", .type = LIEGE_OPTION_UINT,

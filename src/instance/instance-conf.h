@@ -16,6 +16,8 @@ struct instance_conf {
 
     char *uid, *gid;
     char *pidfile, *pidfile2;
+    char *logto, *logto2;
+    struct liege_list loggers;
     char *chdir;
 
     uint64_t processes;                /* once resolved (size.h) never 0 for "auto" */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "instance/generation.h"
+#include "instance/logger.h"
 #include "instance/master.h"
 #include "instance/partner.h"
 #include "instance/pidfile.h"
@@ -27,6 +28,7 @@ struct master {
     struct tls_ticket_key ticket_key;
     struct partner partner;     /* another master of this instance, during an upgrade */
     struct pidfile pidfiles[2]; /* pidfile, pidfile2 */
+    struct logger logger;
 
     struct generation *current; /* serves, or is the first and starts */
     struct generation *next;    /* is being started to take over */

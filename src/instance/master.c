@@ -313,6 +313,12 @@ static void obey(struct master *m, enum order order)
         m->upgrade_wanted = true;
         master_step_later(m);
         break;
+    case ORDER_REOPEN_LOGS:
+        if (logger_exists(&m->logger))
+            logger_reopen(&m->logger);
+        else
+            log_info("SIGUSR1: there is no log of our own to open anew (logto, logger)");
+        break;
     case ORDER_REAP:
         loop_task_queue(m->loop, &m->reap);
         break;
@@ -353,6 +359,7 @@ static void tear_down(struct master *m)
         pidfile_done(&m->pidfiles[i], partner_exists(&m->partner) && !m->partner.older);
     partner_done(&m->partner);
     link_close(&m->link);
+    logger_done(&m->logger);
     m->loop = loop_free(m->loop);
 }
 
@@ -368,6 +375,7 @@ int master_run(const struct master_start *start)
     struct errmsg err = {""};
 
     list_init(&m.draining);
+    logger_init(&m.logger);
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);

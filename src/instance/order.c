@@ -16,6 +16,7 @@ static const struct {
     { SIGTTIN,  ORDER_ADD_WORKER },
     { SIGTTOU,  ORDER_REMOVE_WORKER },
     { SIGWINCH, ORDER_SLEEP },
+    { SIGUSR1,  ORDER_REOPEN_LOGS },
     { SIGUSR2,  ORDER_UPGRADE },
     { SIGCHLD,  ORDER_REAP },
 };

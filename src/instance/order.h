@@ -17,7 +17,8 @@ enum order {
     ORDER_REMOVE_WORKER,
     ORDER_SLEEP,   /* the workers leave gracefully, the master stays until it is told to reload */
     ORDER_UPGRADE, /* a new master from the program as it is now, beside this one */
-    ORDER_REAP,    /* a process has ended */
+    ORDER_REOPEN_LOGS,
+    ORDER_REAP, /* a process has ended */
     ORDER_COUNT,
 };
 

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "app/language.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/strv.h"
 #include "instance/size.h"
 
 size_t instance_tables(struct conf_table *tables, size_t max)
@@ -131,9 +133,45 @@ struct registry *registry_free(struct registry *r)
     return NULL;
 }
 
-static bool same_string(const char *a, const char *b)
+static bool is_same(const struct liege_option *o, const struct instance_conf *a,
+                    const struct instance_conf *b)
 {
-    return a && b ? strcmp(a, b) == 0 : a == b;
+    const void *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+
+    assert(o->type == LIEGE_OPTION_STRING || o->type == LIEGE_OPTION_LIST);
+    if (o->type == LIEGE_OPTION_LIST)
+        return strv_equal(x, y);
+    const char *s = *(char *const *)x, *t = *(char *const *)y;
+    return s && t ? strcmp(s, t) == 0 : s == t;
+}
+
+/* What an option says, as one text: the items of a list are joined. */
+static int text_of(const struct liege_option *o, const struct instance_conf *c, struct buf *ret)
+{
+    const void *field = (const char *)c + o->offset;
+    const struct liege_list *list = field;
+    const char *const *text = field;
+
+    if (o->type != LIEGE_OPTION_LIST)
+        return buf_printf(ret, "%s", *text ? *text : "");
+    int r = buf_printf(ret, "%s", list->n_items > 0 ? list->items[0] : "");
+    for (size_t i = 1; r == 0 && i < list->n_items; i++)
+        r = buf_printf(ret, ", %s", list->items[i]);
+    return r;
+}
+
+static int check_same(const struct liege_option *o, const struct registry *old,
+                      const struct registry *new, struct errmsg *err)
+{
+    _cleanup_(buf_done) struct buf a = {0}, b = {0};
+
+    if (is_same(o, &old->instance, &new->instance))
+        return 0;
+    if (text_of(o, &old->instance, &a) < 0 || text_of(o, &new->instance, &b) < 0 ||
+        buf_append(&a, "", 1) < 0 || buf_append(&b, "", 1) < 0)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    return errmsg_set(err, -EBUSY, "%s changed from '%s' to '%s': that needs a stop and a start",
+                      o->name, buf_at(&a), buf_at(&b));
 }
 
 int registry_check_reload(const struct registry *old, const struct registry *new,
@@ -141,15 +179,9 @@ int registry_check_reload(const struct registry *old, const struct registry *new
 {
     for (size_t i = 0; i < instance_n_options; i++) {
         const struct liege_option *o = &instance_options[i];
-        if (!(o->flags & LIEGE_OPTION_RESTART))
-            continue;
-        assert(o->type == LIEGE_OPTION_STRING);
-        const char *a = *(char *const *)((const char *)&old->instance + o->offset);
-        const char *b = *(char *const *)((const char *)&new->instance + o->offset);
-        if (!same_string(a, b))
-            return errmsg_set(err, -EBUSY,
-                              "%s changed from '%s' to '%s': that needs a stop and a start",
-                              o->name, a ? a : "", b ? b : "");
+        int r = o->flags & LIEGE_OPTION_RESTART ? check_same(o, old, new, err) : 0;
+        if (r < 0)
+            return r;
     }
     return 0;
 }

@@ -51,8 +51,16 @@ int reload_start_generation(struct master *m, struct registry *registry, struct 
 {
     const struct instance_conf *c = &registry->instance;
     uint64_t n_workers = size_configure(&m->size, c->cheaper, c->cheaper_initial, c->processes);
-    int r = generation_new(m->loop, registry, share, &m->queue, n_workers, ++m->n_generations,
-                           &owner, m, ret);
+    const struct generation_start start = {
+        .loop = m->loop,
+        .queue = &m->queue,
+        .logger = &m->logger,
+        .n_workers = n_workers,
+        .number = ++m->n_generations,
+        .owner = &owner,
+        .owner_data = m,
+    };
+    int r = generation_new(&start, registry, share, ret);
 
     if (r < 0) {
         listeners_release(share);

@@ -41,12 +41,16 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
     if (r == 0)
         r = listeners_open(&first, conf, inherited, LISTEN_PRIVILEGED, err);
     if (r == 0)
+        r = logger_open(&m->logger, conf, false, &cred, err);
+    if (r == 0)
         r = write_pidfile(&m->pidfiles[0], conf->pidfile, second, &cred, err);
     if (r == 0)
         r = cred_drop(&cred, err);
     /* The kernel forgets this wish when credentials change: it comes after them. */
     if (r == 0 && start->emperor != 0 && proc_die_with_parent(start->emperor) < 0)
         r = errmsg_set(err, -ESRCH, "the Emperor is gone");
+    if (r == 0)
+        r = logger_open(&m->logger, conf, true, &cred, err);
     if (r == 0)
         r = write_pidfile(&m->pidfiles[1], conf->pidfile2, second, &cred, err);
     if (r == 0) {
@@ -75,6 +79,8 @@ static int watch(struct master *m)
     order_signals(&set);
     proc_catch_sigpipe();
     int r = loop_new(&m->loop);
+    if (r == 0)
+        r = logger_start(&m->logger, m->loop);
     if (r == 0)
         r = loop_set_signals(m->loop, &set, master_on_signal, m);
     if (r == 0)

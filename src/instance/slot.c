@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "instance/generation.h"
@@ -211,13 +212,16 @@ static uint64_t backoff_us(const struct slot *s)
 static void do_fork(struct slot *s, const char *reason)
 {
     int fds[2] = {-EBADF, -EBADF};
+    char name[32];
 
+    (void)snprintf(name, sizeof(name), "worker %d", s->id);
+    _cleanup_close_ int output_fd = generation_capture(s->generation, name);
     int r = message_socketpair(fds);
     if (r == 0)
         r = channel_open(&s->channel, generation_loop(s->generation), fds[0], worker_rules,
                          COUNT_OF(worker_rules), on_channel_closed);
     if (r == 0)
-        r = generation_fork(s->generation, s->id, fds[1], &s->child.proc);
+        r = generation_fork(s->generation, s->id, fds[1], output_fd, &s->child.proc);
     if (fds[1] >= 0)
         (void)close(fds[1]);
     if (r == 0 && s->child.proc.pid != 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "instance/generation.h"
@@ -117,18 +118,10 @@ int zygote_start(struct zygote *z)
     int r = message_socketpair(fds);
     if (r < 0)
         return r;
+    _cleanup_close_ int output_fd = generation_capture(g, "zygote");
     r = proc_fork(&z->child.proc);
     if (r == 0) {
-        const struct child_start start = {
-            .registry = g->registry,
-            .listeners = &g->listeners,
-            .name = g->name,
-            .generation = g->number,
-            .master = g->master,
-            .channel_fd = fds[1],
-            .queue = g->queue,
-            .board = &g->board,
-        };
+        const struct child_start start = generation_child_start(g, 0, fds[1], output_fd);
         zygote_main(&start);
     }
     (void)close(fds[1]);
@@ -148,13 +141,13 @@ int zygote_start(struct zygote *z)
     return 0;
 }
 
-int zygote_fork(struct zygote *z, int id, int fd)
+int zygote_fork(struct zygote *z, int id, int fd, int output_fd)
 {
     const struct message m = {
         .type = FAMILY_FORK,
         .value = (uint32_t)id,
-        .fds = {fd},
-        .n_fds = 1,
+        .fds = {fd, output_fd},
+        .n_fds = output_fd < 0 ? 1 : 2,
     };
 
     if (!z->loaded)

@@ -24,9 +24,9 @@ void zygote_init(struct zygote *z, struct generation *g);
 /* Forks it from the master. Returns 0 or a negative errno. */
 int zygote_start(struct zygote *z) _must_check_;
 
-/* Asks it to fork worker @id, which gets @fd. -ESRCH: it is not loaded (again) yet;
- * -EBUSY: it has too many orders already. */
-int zygote_fork(struct zygote *z, int id, int fd) _must_check_;
+/* Asks it to fork worker @id, which gets @fd, and prints to @output_fd (-1: as the zygote does).
+ * -ESRCH: it is not loaded (again) yet; -EBUSY: it has too many orders already. */
+int zygote_fork(struct zygote *z, int id, int fd, int output_fd) _must_check_;
 
 /* Kills it although it is wanted: it hangs. */
 void zygote_kill(struct zygote *z);

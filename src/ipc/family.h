@@ -6,7 +6,8 @@
 
 enum family_type {
     /* master to zygote */
-    FAMILY_FORK = 1, /* value: worker's id; fd: the worker's end of its channel */
+    FAMILY_FORK = 1, /* value: worker's id; fds: the worker's end of its channel, and perhaps where
+                        it is to print */
 
     /* zygote to master */
     FAMILY_LOADED,      /* the application is loaded */

@@ -6,13 +6,19 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "liege/app.h"
 #include "loop/loop.h"
+#include "worker/log-format.h"
+#include "worker/worker-conf.h"
 
 /* One line a request, gathered and written once a round of the loop. */
 struct access_log {
-    bool enabled;
-    const char *name; /* of the instance */
+    enum access_style {
+        ACCESS_NONE,
+        ACCESS_PLAIN,  /* liege's own line */
+        ACCESS_FORMAT, /* log-format */
+        ACCESS_JSON,   /* json-log */
+    } style;
+    struct log_format format;
     struct loop *loop;
     struct loop_task task;
     struct buf lines;
@@ -20,17 +26,18 @@ struct access_log {
     char stamp[32];
 };
 
-struct access_entry {
-    const struct liege_request *req;
-    int status;
-    uint64_t bytes; /* of the body */
-    uint64_t duration_us;
-};
+/* Returns 0, or a negative errno with @err. */
+int access_log_init(struct access_log *l, struct loop *loop, const struct worker_conf *conf,
+                    struct errmsg *err) _must_check_;
+void access_log_done(struct access_log *l);
 
-void access_log_init(struct access_log *l, struct loop *loop, const char *name, bool enabled);
+static inline bool access_log_enabled(const struct access_log *l)
+{
+    return l->style != ACCESS_NONE;
+}
 
-/* What a client sent is escaped: a line stays a line. */
-void access_log_add(struct access_log *l, const struct access_entry *e);
+/* What a client sent is escaped: a line stays a line. began_us is filled in here. */
+void access_log_add(struct access_log *l, struct access_entry *e);
 
 /* Writes what has been gathered. */
 void access_log_flush(struct access_log *l);

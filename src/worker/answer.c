@@ -81,6 +81,7 @@ static int decide(struct exchange *x, bool length_known, uint64_t length)
         .date = worker_date(),
     };
     int r = http_head_end(&a->draft, &ex, &a->framed);
+    a->head_bytes = buf_len(&x->out) - a->draft.before;
 
     if (r == 0)
         r = proto_wrap(&x->proto, &x->out, a->draft.before, false);
@@ -457,7 +458,7 @@ static void begin(struct exchange *x, const char *base)
     struct answer *a = &x->answer;
 
     *a = (struct answer){0};
-    if (x->conn->worker->log.enabled)
+    if (access_log_enabled(&x->conn->worker->log))
         a->start_us = clock_now_us();
     size_t n_dropped = proto_fill_request(&x->proto, base, &x->req);
     if (n_dropped > 0)
@@ -472,9 +473,12 @@ static bool finish(struct exchange *x)
     struct worker *w = x->conn->worker;
     const struct answer *a = &x->answer;
 
-    if (w->log.enabled) {
-        const struct access_entry e = {
+    if (access_log_enabled(&w->log)) {
+        struct access_entry e = {
             .req = &x->req,
+            .name = w->start->name,
+            .worker = w->start->id,
+            .head_bytes = a->head_bytes,
             .status = a->status,
             .bytes = a->body_bytes,
             .duration_us = clock_now_us() - a->start_us,

@@ -28,6 +28,7 @@ struct answer {
     int status;
     struct http_draft draft;
     struct http_framed framed;
+    uint64_t head_bytes;
     uint64_t body_bytes;       /* given by the application */
     uint64_t start_us, end_us; /* of the call, when requests are logged */
 };

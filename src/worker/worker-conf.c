@@ -9,6 +9,7 @@
 #include "base/macro.h"
 #include "base/net.h"
 #include "http/forwarded.h"
+#include "worker/log-format.h"
 
 #define FIELD(f) offsetof(struct worker_conf, f)
 #define KIB      1024ULL
@@ -30,6 +31,17 @@ static int check_headers(const char *value, char *reason, size_t size)
     _cleanup_(forwarded_rules_done) struct forwarded_rules rules = {0};
     struct errmsg err = {""};
     int r = forwarded_add_headers(&rules, value, &err);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "%s", err.text);
+    return r;
+}
+
+static int check_format(const char *value, char *reason, size_t size)
+{
+    _cleanup_(log_format_done) struct log_format f = {.pieces = NULL};
+    struct errmsg err = {""};
+    int r = log_format_parse(value, &f, &err);
 
     if (r < 0)
         (void)snprintf(reason, size, "%s", err.text);
@@ -117,6 +129,12 @@ const struct liege_option worker_options[] = {
               "with a PROXY protocol header, version 1 or 2" },
     { .name = "disable-logging", .aliases = "L", .type = LIEGE_OPTION_FLAG,
       .offset = FIELD(disable_logging), .help = "do not log requests" },
+    { .name = "log-format", .type = LIEGE_OPTION_STRING, .offset = FIELD(log_format),
+      .check = check_format, .arg = "FORMAT",
+      .help = "the line for each request, with variables such as %(addr), %(method), %(uri), "
+              "%(status), %(msecs) (docs/logging.md has all)" },
+    { .name = "json-log", .type = LIEGE_OPTION_FLAG, .offset = FIELD(json_log),
+      .help = "the line for each request is a JSON object" },
 };
 /* clang-format on */
 const size_t worker_n_options = COUNT_OF(worker_options);

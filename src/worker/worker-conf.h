@@ -33,6 +33,8 @@ struct worker_conf {
     struct liege_list proxy_protocol_peers;                   /* for net_list_add() */
 
     bool disable_logging;
+    bool json_log;
+    char *log_format; /* NULL: liege's own line */
 };
 
 extern const struct liege_option worker_options[];

@@ -330,7 +330,9 @@ static int set_up(struct worker *w, struct errmsg *err)
                          COUNT_OF(master_rules), on_master_lost);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot set up the loop");
-    access_log_init(&w->log, w->loop, w->start->name, !conf->disable_logging);
+    r = access_log_init(&w->log, w->loop, conf, err);
+    if (r < 0)
+        return r;
     r = apps_worker_start(w->start->apps, err);
     if (r < 0)
         return r;

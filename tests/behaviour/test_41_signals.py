@@ -239,7 +239,7 @@ def test_the_documented_signals_are_those_that_are_obeyed(web):
     assert documented() == blocked
 
 STEPS = [["HUP"], ["TTIN"], ["TTOU"], ["WINCH", "HUP"], ["HUP", "HUP"], ["TTIN", "HUP"],
-         ["HUP", "TTOU"], ["USR2"]]
+         ["HUP", "TTOU"], ["USR2"], ["USR1"], ["USR1", "HUP"]]
 
 
 def upgrade_and_back(server):
@@ -262,7 +262,7 @@ def mix(server, load, n, chance):
 
 
 def check_mix(web, n, clients):
-    server = web("processes = 2\ndisable-logging = yes")
+    server = web("processes = 2\ndisable-logging = yes\nlogger = stdio")
     before = proc.descriptors(server.pid)
     seed = random.randrange(1 << 32)
     with Load(server.address, keep_alive=clients * 4 // 5, per_request=clients // 5) as load:

@@ -166,5 +166,6 @@ def test_waiting_beside_an_idle_worker_is_found():
     assert sharedqueue.longest_wait_beside_idle(rows, 2) == 90
     late = request(10, 100, 200, 1)._replace(sent=60)
     assert sharedqueue.longest_wait_beside_idle([rows[0], late], 2) == 40
+    assert sharedqueue.longest_wait_beside_idle(rows, 2, since=150) == 0
     both_busy = [request(0, 0, 100, 1), request(0, 0, 100, 2), request(10, 100, 110, 1)]
     assert sharedqueue.longest_wait_beside_idle(both_busy, 2) == 0

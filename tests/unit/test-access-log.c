@@ -33,19 +33,22 @@ static struct liege_request get(const char *target)
     };
 }
 
+static const struct worker_conf plain;
+
 /* What one request leaves, without the time stamp. */
 static char *log_one(const char *name, const struct liege_request *req)
 {
     struct access_log l;
-    const struct access_entry e = {.req = req, .status = 200, .bytes = 13, .duration_us = 1234567};
+    struct access_entry e = {
+        .req = req, .name = name, .status = 200, .bytes = 13, .duration_us = 1234567};
+    struct errmsg err = {""};
 
-    access_log_init(&l, unit_loop, name, true);
+    assert_int_equal(access_log_init(&l, unit_loop, &plain, &err), 0);
     unit_begin_capture();
     access_log_add(&l, &e);
     access_log_flush(&l);
     char *text = unit_end_capture();
-    loop_task_cancel(&l.task);
-    buf_done(&l.lines);
+    access_log_done(&l);
     size_t len = strlen(text);
     assert_true(len > STAMP_LEN);
     memmove(text, text + STAMP_LEN, len - STAMP_LEN + 1);
@@ -125,13 +128,13 @@ static void test_long_target(void **state)
 static void test_disabled(void **state)
 {
     struct access_log l;
-    const struct liege_request req = get("/");
-    const struct access_entry e = {.req = &req};
+    const struct worker_conf none = {.disable_logging = true, .json_log = true};
+    struct errmsg err = {""};
 
     (void)state;
-    access_log_init(&l, unit_loop, "app", false);
+    assert_int_equal(access_log_init(&l, unit_loop, &none, &err), 0);
+    assert_false(access_log_enabled(&l));
     unit_begin_capture();
-    access_log_add(&l, &e);
     access_log_flush(&l);
     _cleanup_free_ char *text = unit_end_capture();
     assert_string_equal(text, "");
@@ -149,13 +152,14 @@ static void test_pieces(void **state)
     struct access_log l;
     struct loop_task stop;
     const struct liege_request req = get("/some/path/that/is/not/very/short");
-    const struct access_entry e = {.req = &req, .status = 404};
+    struct access_entry e = {.req = &req, .name = "app", .status = 404};
+    struct errmsg err = {""};
     char piece[2 * PIPE_BUF];
     int fds[2];
     size_t n_lines = 0, n_pieces = 0;
 
     (void)state;
-    access_log_init(&l, unit_loop, "app", true);
+    assert_int_equal(access_log_init(&l, unit_loop, &plain, &err), 0);
     assert_int_equal(fd_socketpair(SOCK_SEQPACKET | SOCK_NONBLOCK, fds), 0);
     _cleanup_close_ int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
@@ -178,7 +182,7 @@ static void test_pieces(void **state)
     }
     assert_int_equal(n_lines, 100);
     assert_true(n_pieces > 1 && n_pieces < 5);
-    buf_done(&l.lines);
+    access_log_done(&l);
     (void)close(fds[0]);
     (void)close(fds[1]);
 }

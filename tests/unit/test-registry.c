@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/strv.h"
 #include "unit.h"
 
 static const struct {
@@ -19,6 +20,13 @@ static const struct {
 
 static void set(struct registry *r, const struct liege_option *o, const char *value)
 {
+    if (o->type == LIEGE_OPTION_LIST) {
+        struct liege_list *list = (void *)((char *)&r->instance + o->offset);
+        strv_done(list);
+        if (value)
+            assert_int_equal(strv_append(list, value), 0);
+        return;
+    }
     char **field = (char **)(void *)((char *)&r->instance + o->offset);
 
     free(*field);

@@ -77,7 +77,14 @@ static void run_worker(worker_fn *worker, pid_t parent, int fd)
     _exit(0);
 }
 
-int generation_fork(struct generation *g, int id, int fd, struct proc *ret)
+int generation_capture(const struct generation *g, const char *name)
+{
+    (void)g;
+    assert_string_equal(name, "worker 3");
+    return -1;
+}
+
+int generation_fork(struct generation *g, int id, int fd, int output_fd, struct proc *ret)
 {
     worker_fn *worker = TAKE_PTR(fake.worker);
     pid_t parent = getpid();

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Files are opened for appending, so that several processes can write one, and a file that was
+ * moved away is written until it is opened anew. */
+#include "instance/log-sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strv.h"
+
+/* Kind and argument of a setting; -EINVAL. */
+static int parse(const char *text, enum log_sink_kind *ret, const char **ret_argument)
+{
+    static const struct {
+        const char *word;
+        enum log_sink_kind kind;
+        bool argument;
+    } words[] = {
+        {"file:", LOG_SINK_FILE, true},
+        {"syslog:", LOG_SINK_SYSLOG, true},
+        {"syslog", LOG_SINK_SYSLOG, false},
+        {"stdio", LOG_SINK_STDIO, false},
+    };
+
+    *ret_argument = "";
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        size_t len = strlen(words[i].word);
+        if (words[i].argument ? str_starts(text, words[i].word)
+                              : strcmp(text, words[i].word) == 0) {
+            *ret = words[i].kind;
+            *ret_argument = text + len;
+            return words[i].argument && text[len] == '\0' ? -EINVAL : 0;
+        }
+    }
+    if (!strchr(text, '/'))
+        return -EINVAL;
+    *ret = LOG_SINK_FILE;
+    *ret_argument = text;
+    return 0;
+}
+
+int log_sink_check(const char *text, char *reason, size_t size)
+{
+    enum log_sink_kind kind = LOG_SINK_STDIO;
+    const char *argument = NULL;
+    int r = parse(text, &kind, &argument);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "'%.200s' is none of file:PATH, syslog, syslog:NAME and stdio",
+                       text);
+    return r;
+}
+
+static int open_file(const char *path, const struct cred *owner)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_CLOEXEC, 0640);
+
+    if (fd < 0)
+        return -errno;
+    if (owner && owner->set_uid && geteuid() == 0 &&
+        fchown(fd, owner->uid, owner->set_gid ? owner->gid : (gid_t)-1) < 0) {
+        int r = -errno;
+        (void)close(fd);
+        return r;
+    }
+    return fd;
+}
+
+int log_sink_open(struct log_sink *s, const char *text, const struct cred *owner,
+                  struct errmsg *err)
+{
+    struct log_sink made = {.fd = -1};
+    const char *argument = NULL;
+    int r = parse(text, &made.kind, &argument);
+
+    if (r < 0)
+        return errmsg_set(err, r, "cannot log to %s", text);
+    made.argument = strdup(argument);
+    if (!made.argument)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    if (made.kind == LOG_SINK_FILE)
+        made.fd = open_file(argument, owner);
+    else if (made.kind == LOG_SINK_STDIO)
+        made.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    else
+        openlog(*made.argument ? made.argument : "liege", LOG_PID, LOG_DAEMON);
+    if (made.fd < 0 && made.kind != LOG_SINK_SYSLOG) {
+        r = made.kind == LOG_SINK_FILE ? made.fd : -errno;
+        free(made.argument);
+        return errmsg_set_errno(err, r, "cannot log to %s", text);
+    }
+    *s = made;
+    return 0;
+}
+
+void log_sink_close(struct log_sink *s)
+{
+    if (s->kind == LOG_SINK_SYSLOG && s->argument)
+        closelog();
+    closep(&s->fd);
+    free(s->argument);
+    *s = (struct log_sink){.fd = -1};
+}
+
+int log_sink_reopen(struct log_sink *s)
+{
+    if (s->kind != LOG_SINK_FILE)
+        return 0;
+    int fd = open_file(s->argument, NULL);
+    if (fd < 0)
+        return fd;
+    (void)close(s->fd);
+    s->fd = fd;
+    return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* A line's own words say how bad it is (base/log.c). */
+static int level_of(const char *line, size_t len)
+{
+    if (memmem(line, len, "] error: ", 9))
+        return LOG_ERR;
+    return memmem(line, len, "] warning: ", 11) ? LOG_WARNING : LOG_INFO;
+}
+
+int log_sink_write(const struct log_sink *s, const char *lines, size_t len)
+{
+    if (s->kind != LOG_SINK_SYSLOG)
+        return write_all(s->fd, lines, len);
+    while (len > 0) {
+        const char *end = memchr(lines, '\n', len);
+        size_t n = end ? (size_t)(end - lines) : len;
+        syslog(level_of(lines, n), "%.*s", (int)n, lines);
+        n += end != NULL;
+        lines += n;
+        len -= n;
+    }
+    return 0;
+}

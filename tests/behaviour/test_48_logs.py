@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: MIT
+"""The log: where it goes, how it is rotated, what a line of it says, and that nobody waits for it."""
+import json
+import os
+import random
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from harness import client, proc, says
+from harness.client import Connection, request_bytes
+from harness.load import Load
+
+WEB = "wsgi-file = {apps}/python/web.py\n"
+PRINTS = """
+import os, sys
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/print":
+        print("one\\ntwo", flush=True)
+        sys.stderr.write("three\\n")
+    if environ["PATH_INFO"] == "/flood":
+        for i in range(200):
+            sys.stderr.write("x" * 1000 + "\\n")
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+print("loaded")
+"""
+
+
+@pytest.fixture
+def web(instance):
+    return lambda settings="", **kw: instance(WEB + settings, wait=False, **kw)
+
+
+def wait_for(path, pattern, count=1, timeout=30):
+    """Until the file has @count lines that @pattern finds. -> the lines"""
+    deadline = time.monotonic() + timeout
+    while True:
+        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        found = [line for line in lines if re.search(pattern, line)]
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline, f"no {pattern!r} in:\n" + "\n".join(lines[-20:])
+        os.sched_yield()
+
+
+# Where it goes
+
+@pytest.mark.plain
+@pytest.mark.parametrize("option", ["logto = {folder}/log", "logto2 = {folder}/log",
+                                    "logger = file:{folder}/log"])
+def test_everything_goes_to_the_file(web, folder, option):
+    server = web(option)
+    wait_for(folder / "log", says.serving())
+    assert client.get(server.address, "/query?here").status == 200
+    [line] = wait_for(folder / "log", '"GET /query')
+    assert '"GET /query?here HTTP/1.1" 200 ' in line
+    assert server.stop() == 0
+    wait_for(folder / "log", r"\] stops$")
+    assert server.log.text() == ""
+
+
+def test_several_sinks_get_every_line(web, folder):
+    server = web("logto = {folder}/one\nlogger = file:{folder}/two\nlogger = stdio")
+    server.wait_line(says.serving())
+    wait_for(folder / "one", says.serving())
+    wait_for(folder / "two", says.serving())
+
+
+def test_what_an_application_prints_has_its_name(instance, folder):
+    server = instance("module = app\nlogto = {folder}/log", {"app.py": PRINTS}, wait=False)
+    wait_for(folder / "log", r"\[app\.ini\] zygote: loaded$")
+    assert client.get(server.address, "/print").status == 200
+    for word in ("one", "two", "three"):
+        wait_for(folder / "log", rf"^20..-..-.. ..:..:..\.... \[app\.ini\] worker 1: {word}$")
+
+
+def test_the_last_words_of_a_worker_are_there(instance, folder):
+    app = "import os, sys\ndef application(environ, start_response):\n" \
+          "    sys.stderr.write('no newline')\n    sys.stderr.flush()\n    os._exit(9)\n"
+    server = instance("module = app\nlogto = {folder}/log", {"app.py": app}, wait=False)
+    wait_for(folder / "log", says.serving())
+    with Connection(server.address) as c:
+        c.send(request_bytes("/"))
+        assert c.at_end()
+    wait_for(folder / "log", r"worker 1: no newline$")
+    wait_for(folder / "log", r"worker 1 exited with code 9")
+
+
+def test_a_traceback_is_in_the_log_of_the_instance(instance, folder):
+    app = "def application(environ, start_response):\n    raise KeyError('lost')\n"
+    server = instance("module = app\nlogto = {folder}/log", {"app.py": app}, wait=False)
+    wait_for(folder / "log", says.serving())
+    assert client.get(server.address).status == 500
+    wait_for(folder / "log", r"\[app\.ini worker 1\] error: .*KeyError: 'lost'")
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(web, folder):
+    server = web("logto = {folder}/missing/log")
+    assert server.wait() == 1
+    server.log.wait("cannot start: cannot log to .*/missing/log: No such file")
+
+
+@pytest.mark.parametrize("setting", ["logger = papyrus", "logger = file:", "logto = name",
+                                     "log-format = %(rss)"])
+def test_settings_that_mean_nothing(web, setting):
+    server = web(setting)
+    assert server.wait() == 1
+    server.log.wait(r"app\.ini:\d+: (logger|logto|log-format): ")
+
+
+def test_another_file_needs_a_restart(web, folder):
+    server = web("logto = {folder}/log")
+    wait_for(folder / "log", says.serving())
+    server.config.write_text(server.config.read_text().replace("/log", "/other"))
+    server.kill(signal.SIGHUP)
+    wait_for(folder / "log", "logto changed from .* to .*/other': that needs a stop and a start")
+
+
+@pytest.mark.needs_root
+def test_the_file_belongs_to_the_user_of_the_workers(web, folder):
+    run = folder / "run"
+    run.mkdir()
+    os.chown(run, 65534, 65534)
+    server = web(f"logto = {run}/log\nuid = 65534\ngid = 65534\nhttp-socket = {run}/s")
+    wait_for(run / "log", says.serving())
+    assert (run / "log").stat().st_uid == 65534
+    os.rename(run / "log", run / "old")
+    server.kill(signal.SIGUSR1)
+    wait_for(run / "log", "is opened anew")
+
+
+# Rotation
+
+@pytest.mark.plain
+def test_usr1_opens_the_file_anew_and_loses_no_line(web, folder):
+    server = web("logto = {folder}/log\nprocesses = 2")
+    log = folder / "log"
+    wait_for(log, says.serving())
+    before = len(proc.descriptors(server.pid))
+    with Load(server.address, keep_alive=4, per_request=2, target="/query?n") as load:
+        for i in range(5):
+            load.wait_for(50)
+            os.rename(log, folder / f"log.{i}")
+            server.kill(signal.SIGUSR1)
+            wait_for(log, "/log is opened anew")
+    load.assert_clean()
+    assert server.stop(signal.SIGQUIT) == 0
+    n = sum(len(re.findall('"GET /query', p.read_text())) for p in folder.glob("log*"))
+    assert n == load.ok
+    assert len({p.stat().st_ino for p in folder.glob("log*")}) == 6 and before > 0
+
+
+def test_a_file_that_cannot_be_opened_anew_goes_on_being_written(web, folder):
+    (folder / "logs").mkdir()
+    server = web("logto = {folder}/logs/log")
+    wait_for(folder / "logs" / "log", says.serving())
+    os.rename(folder / "logs", folder / "old")
+    server.kill(signal.SIGUSR1)
+    wait_for(folder / "old" / "log", "error: .*/logs/log cannot be opened anew, what was open is "
+                                     "written: No such file")
+    assert client.get(server.address).status == 200
+    wait_for(folder / "old" / "log", '"GET / ')
+
+
+def test_usr1_without_a_log_of_its_own(instance):
+    server = instance(WEB)
+    server.kill(signal.SIGUSR1)
+    server.wait_line("SIGUSR1: there is no log of our own to open anew")
+    assert client.get(server.address).status == 200
+
+
+# Nobody waits for it
+
+@pytest.mark.plain
+def test_a_log_that_nobody_reads_stops_no_request(web, folder):
+    """A FIFO whose reader does not read is a disk that has stopped."""
+    fifo = folder / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    server = web("logto = {folder}/log\nprocesses = 2\nlog-format = %(uri) " + "x" * 3000)
+    wait_socket(server.address)
+    with Load(server.address, keep_alive=4, per_request=0) as load:
+        load.wait_for(5000, timeout=60)  # 15 MB of log
+    load.assert_clean()
+    assert load.longest_gap < 5
+    os.set_blocking(reader, True)
+    text = b""
+    while b"lines are missing here" not in text:  # now it reads
+        client.get(server.address, "/query?more")
+        text += os.read(reader, 1 << 20)
+    os.set_blocking(reader, False)
+    assert server.running()
+    server.kill(signal.SIGINT)
+    while server.running():
+        try:
+            os.read(reader, 1 << 20)
+        except BlockingIOError:
+            os.sched_yield()
+    os.close(reader)
+    assert server.wait() == 0
+
+
+def test_an_application_that_prints_too_much_is_not_held_up(instance, folder):
+    fifo = folder / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    server = instance("module = app\nlogto = {folder}/log", {"app.py": PRINTS}, wait=False)
+    for _ in range(100):  # 20 MB
+        with Connection(wait_socket(server.address)) as c:
+            assert c.request("/flood").status == 200
+    os.close(reader)
+    assert server.stop() == 0
+
+
+def wait_socket(address):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as s:
+            if s.connect_ex(address) == 0:
+                return address
+        os.sched_yield()
+    raise AssertionError(f"nobody listens on {address}")
+
+
+@pytest.mark.needs_root
+def test_a_full_disk(web, folder):
+    full = folder / "full"
+    full.mkdir()
+    server = web(f"logto = {full}/log\nlog-format = %(uri) " + "y" * 1000, wrapper=[
+        "unshare", "--mount", "--", "sh", "-c",
+        f'mount -t tmpfs -o size=64k none {full} && exec "$@"', "sh"])
+    wait_socket(server.address)
+    with Load(server.address, keep_alive=2, per_request=0) as load:
+        load.wait_for(1000)
+    load.assert_clean()
+    assert server.stop() == 0
+
+
+# What a line says
+
+def test_a_format_of_ones_own(web, folder):
+    server = web('logto = {folder}/log\nlog-format = %(method) %(uri) %(status) %(var.HTTP_X_ID)|%(wid)')
+    wait_for(folder / "log", says.serving())
+    with Connection(server.address) as c:
+        c.request("/query?a", fields=[("X-Id", 'q"1')])
+    [line] = wait_for(folder / "log", "^GET /query")
+    assert line == "GET /query?a 200 q\\x221|1"
+
+
+def hostile(chance):
+    """Bytes that may stand in a target, or in a field's value."""
+    target = bytes(chance.choice(b"/?&=%\\\"'<>{}|^`az09") for _ in range(30))
+    value = bytes(chance.choice([*range(0x20, 0x7f), *range(0x80, 0x100), 9]) for _ in range(30))
+    return target, value.strip(b" \t")
+
+
+def test_json_gives_back_the_bytes_of_a_client(web, folder):
+    server = web("logto = {folder}/log\njson-log = yes")
+    wait_for(folder / "log", says.serving())
+    chance, sent = random.Random(5), {}
+    for i in range(300):
+        target, value = hostile(chance)
+        target = b"/%d?" % i + target
+        with Connection(server.address) as c:
+            c.send(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nReferer: " + value +
+                   b"\r\nUser-Agent: " + value[::-1].strip(b" \t") + b"\r\n\r\n")
+            if c.response().status != 400:  # or the target was no target
+                sent[target] = value
+    assert len(sent) > 100
+    lines = [json.loads(line) for line in wait_for(folder / "log", r"^\{", count=len(sent))]
+    assert {line["uri"].encode("latin-1"): line["referer"].encode("latin-1")
+            for line in lines} == sent
+    assert all(line["uagent"].encode("latin-1") == line["referer"].encode("latin-1")[::-1].strip(b" \t")
+               for line in lines)
+    assert {(line["method"], line["proto"], line["vassal"]) for line in lines} == \
+        {("GET", "HTTP/1.1", "app.ini")}
