@@ -418,6 +418,14 @@ static const struct app_mount *route(struct exchange *x)
     return m;
 }
 
+/* The client has all of the answer, and may ask again. */
+static bool is_over(const struct exchange *x)
+{
+    const struct answer *a = &x->answer;
+
+    return x->alone && a->ended && !a->failed && a->framed.keep_alive && exchange_all_sent(x);
+}
+
 static void call(struct exchange *x)
 {
     struct worker *w = x->conn->worker;
@@ -441,6 +449,8 @@ static void call(struct exchange *x)
                   req->target.data);
         respond_fail(req);
     }
+    if (is_over(x))
+        conn_hold_answered(x->conn);
     dispatch_end(w);
 }
 

@@ -97,6 +97,7 @@ static enum taken serve(struct conn *c, const char *base, bool more_input)
     bool client_closes = !c->x->proto.facts.keep_alive;
 
     conn_set_state(c, CONN_CALL);
+    c->x->alone = !more_input;
     bool whole = answer_request(c->x, base);
     return after_answer(c, whole, client_closes, more_input);
 }

@@ -131,15 +131,26 @@ static uint32_t events_of(const struct conn *c)
 }
 
 /* What is idle outlives the worker from now on. What TLS has agreed on does not. */
+static bool hold(struct conn *c)
+{
+    if (!c->kept || c->tls || c->close_after)
+        return false;
+    handoff_describe_idle(c, &c->kept->entry);
+    kept_hold(c->kept);
+    return true;
+}
+
+void conn_hold_answered(struct conn *c)
+{
+    if (c->worker->keeper.started)
+        (void)hold(c);
+}
+
 static void keep(struct conn *c)
 {
     struct worker *w = c->worker;
 
-    if (!c->kept || c->tls || c->close_after || c->x)
-        return;
-    handoff_describe_idle(c, &c->kept->entry);
-    kept_hold(c->kept);
-    if (w->keeper.started)
+    if (c->x || !hold(c) || w->keeper.started)
         return;
     int r = keeper_start(&w->keeper, w->start->master);
     if (r < 0)

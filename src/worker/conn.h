@@ -110,6 +110,10 @@ void conn_go_idle(struct conn *c);
  */
 void conn_leave_idle(struct conn *c);
 
+/* The answer is on its way as a whole, and nothing else is here: should the worker die from now on,
+ * the connection goes on. For the thread of the call, which may have to wait for the lead. */
+void conn_hold_answered(struct conn *c);
+
 /* The exchange of @c, which is begun if there is none. NULL: no memory; @c is closed then. */
 struct exchange *conn_exchange(struct conn *c);
 

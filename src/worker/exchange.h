@@ -52,6 +52,7 @@ struct exchange {
     struct http_body body;
     struct proto proto;
     bool untouched;    /* no byte has been parsed */
+    bool alone;        /* no byte of a next request is here */
     uint64_t ready_us; /* when the request was complete, if it had to wait */
 
     struct liege_request req;
