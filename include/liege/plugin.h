@@ -12,7 +12,7 @@
  * liege_plugin. It includes include/liege/ and nothing else of liege, and calls back only through
  * the struct liege_host that start() is given. */
 
-#define LIEGE_PLUGIN_ABI 2
+#define LIEGE_PLUGIN_ABI 3
 
 /* A sentence for the operator: where (file:line) and why. */
 struct liege_error {
@@ -84,6 +84,11 @@ struct liege_plugin {
     /* Around the worker's waiting for events: gives the interpreter's lock to other threads. */
     void (*wait_begin)(void);
     void (*wait_end)(void);
+
+    /* Writes to @fd, as lines of text, where the interpreter's threads are: file and line of each
+     * call. For a worker that is about to be killed: on any thread, without the interpreter's lock,
+     * whatever the others are doing. It may do what a signal handler may. May be NULL. */
+    void (*dump)(int fd);
 
     /* The process ends: runs the interpreter's exit handlers. It is not called on a kill. */
     void (*stop)(void);

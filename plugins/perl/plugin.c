@@ -8,6 +8,7 @@
 #include "loader.h"
 #include "package.h"
 #include "psgi-call.h"
+#include "stacks.h"
 
 static int plugin_start(const struct liege_host *host, const void *conf, struct liege_error *err)
 {
@@ -36,5 +37,6 @@ __attribute__((visibility("default"))) const struct liege_plugin liege_plugin = 
     .after_fork_child = interp_forked,
     .worker_start = plugin_worker_start,
     .call = psgi_call,
+    .dump = stacks_dump,
     .stop = interp_stop,
 };

@@ -13,6 +13,7 @@
 #include "host.h"
 #include "interp.h"
 #include "loader.h"
+#include "stacks.h"
 #include "traceback.h"
 
 static const struct python_conf *python_conf; /* the host's, for the life of the process */
@@ -43,6 +44,8 @@ static int plugin_worker_start(struct liege_error *err)
 {
     if (api_call_hook("post_fork_hook") < 0)
         return host_error(err, -ECANCELED, "post_fork_hook failed: see the traceback in the log");
+    if (stacks_start() < 0)
+        traceback_log("the stacks of this worker will not be in the log");
     return 0;
 }
 
@@ -62,5 +65,6 @@ const struct liege_plugin liege_plugin = {
     .call = wsgi_call,
     .wait_begin = interp_wait_begin,
     .wait_end = interp_wait_end,
+    .dump = stacks_dump,
     .stop = interp_stop,
 };

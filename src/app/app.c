@@ -189,6 +189,13 @@ void apps_wait_end(const struct apps *a)
             a->plugins[i]->wait_end();
 }
 
+void apps_dump(const struct apps *a, int fd)
+{
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->dump)
+            a->plugins[i]->dump(fd);
+}
+
 void apps_stop(const struct apps *a)
 {
     for (size_t i = a->n_plugins; i-- > 0;)

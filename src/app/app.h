@@ -45,4 +45,7 @@ void apps_after_fork_child(const struct apps *a);
 int apps_worker_start(const struct apps *a, struct errmsg *err) _must_check_;
 void apps_wait_begin(const struct apps *a);
 void apps_wait_end(const struct apps *a);
+
+/* Where the interpreters are: see dump() of liege/plugin.h. */
+void apps_dump(const struct apps *a, int fd);
 void apps_stop(const struct apps *a);

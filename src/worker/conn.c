@@ -105,7 +105,8 @@ void conn_set_state(struct conn *c, enum conn_state state)
         /* Each call has its full time, also a pipelined one and the last of a long round. */
         loop_update_now(c->worker->loop);
         c->since_us = now_us(c);
-        set_deadline(c, now_us(c) + c->worker->conf->harakiri_us);
+        c->warned = false;
+        set_deadline(c, now_us(c) + c->worker->conf->harakiri_us / 2);
     }
     if (state == CONN_WRITE)
         (void)exchange_progresses(c->x); /* from now on */
@@ -463,7 +464,13 @@ static void on_deadline(struct conn *c)
             cut_off(c);
         break;
     case CONN_CALL:
-        worker_on_stuck(c);
+        if (!c->warned) {
+            worker_on_slow(c);
+            c->warned = true;
+            set_deadline(c, c->since_us + c->worker->conf->harakiri_us);
+        } else {
+            worker_on_stuck(c);
+        }
         break;
     default:
         conn_close(c);

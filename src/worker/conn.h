@@ -46,6 +46,7 @@ struct conn {
     bool proxy_due;   /* a PROXY header must come first */
     bool trusted;     /* the peer may say who the client is: worker->forwarded */
     bool client_tls;  /* the client uses TLS, as the PROXY header says */
+    bool warned;      /* its call has taken half of harakiri */
     unsigned n_requests;
     uint64_t since_us;    /* of the state */
     uint64_t deadline_us; /* of the state; the timer may be set earlier and look again */

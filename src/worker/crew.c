@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "worker/stacks.h"
 
 #define TICK_US       US_PER_MS
 #define PATIENT_TICKS 10 /* for a call whose thread has no processor */
@@ -321,6 +322,7 @@ static int start_followers(struct crew *c, bool quiet)
     int r = 0;
 
     (void)sigfillset(&all);
+    (void)sigdelset(&all, stacks_signal());
     if (quiet)
         (void)pthread_sigmask(SIG_SETMASK, &all, &old);
     for (size_t i = 1; r == 0 && i < c->n_members; i++)

@@ -96,6 +96,9 @@ void worker_on_conn_end(struct worker *w);
 /* Idle connections are given away again in a moment. */
 void worker_offer_later(struct worker *w);
 
+/* The request of @c has been in the application for half the time that harakiri allows. */
+void worker_on_slow(struct conn *c);
+
 /* The request of @c has been in the application for longer than harakiri allows. */
 void worker_on_stuck(struct conn *c);
 

@@ -22,6 +22,7 @@
 #include "ipc/family.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
+#include "worker/stacks.h"
 #include "worker/worker-private.h"
 
 /* How long an idle connection may stay idle when a successor serves: the client's next request is
@@ -228,18 +229,34 @@ static void on_fork(void)
         give_back_signal(quiet_signals[i]);
 }
 
+static void log_slow(int level, const struct conn *c, const char *then)
+{
+    const struct liege_request *req = &c->x->req;
+    uint64_t ms = (loop_now_us(c->worker->loop) - c->since_us) / US_PER_MS;
+    const char *what = level == LOG_ERR ? "harakiri: " : "";
+
+    (void)log_full(level, 0, "%s%.*s %.*s from %s has been running for %llu.%llu s: %s", what,
+                   (int)req->method.len, req->method.data, (int)MIN(req->target.len, (size_t)200),
+                   req->target.data, conn_peer(c), (unsigned long long)(ms / 1000),
+                   (unsigned long long)(ms % 1000 / 100), then);
+}
+
+void worker_on_slow(struct conn *c)
+{
+    log_slow(LOG_WARNING, c, "after as long again this worker is killed");
+}
+
 /* A request has been in the application for too long. This worker is lost: others take what they
- * can of its connections, then it goes, with all that it has. */
+ * can of its connections, the log is told where its threads are, then it goes, with all that it
+ * has.
+ */
 void worker_on_stuck(struct conn *c)
 {
     struct worker *w = c->worker;
-    const struct liege_request *req = &c->x->req;
 
-    log_error("harakiri: %.*s %.*s from %s has been running for %llu s: this worker is killed",
-              (int)req->method.len, req->method.data, (int)MIN(req->target.len, (size_t)200),
-              req->target.data, conn_peer(c),
-              (unsigned long long)((loop_now_us(w->loop) - c->since_us) / US_PER_SEC));
+    log_slow(LOG_ERR, c, "this worker is killed");
     drain(w, FAMILY_DRAIN_SUCCEEDED);
+    stacks_log(w->start->apps);
     access_log_flush(&w->log);
     (void)kill(getpid(), SIGKILL);
 }
@@ -333,6 +350,7 @@ static int set_up(struct worker *w, struct errmsg *err)
     r = access_log_init(&w->log, w->loop, conf, err);
     if (r < 0)
         return r;
+    stacks_start();
     r = apps_worker_start(w->start->apps, err);
     if (r < 0)
         return r;

@@ -142,7 +142,7 @@ def test_harakiri_counts_from_the_request_that_hangs(web, folder):
     with Meeting(folder) as meeting, Connection(server.address) as c:
         c.send(request_bytes("/sleep?s=1.2") + request_bytes(meeting.target))
         visitor = meeting.arrive()
-        server.wait_line("harakiri: .* has been running for 2 s")
+        server.wait_line("harakiri: .* has been running for 2.0 s")
         visitor.leave()
 
 

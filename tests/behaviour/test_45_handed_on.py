@@ -261,7 +261,7 @@ def test_harakiri_costs_the_stuck_request_only(web, meeting, processes):
             c.send(request_bytes("/pid"))
         pids = {v.pid for _, v in stuck}
         assert len(pids) == processes
-        server.wait_line(r"error: harakiri: GET /wait\?at=\S* from \S+ has been running for 1 s: "
+        server.wait_line(r"error: harakiri: GET /wait\?at=\S* from \S+ has been running for 1.0 s: "
                          r"this worker is killed", count=processes)
         for c, visitor in stuck:
             assert c.at_end()

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A graceful stop answers what has been sent, and ends however many more come."""
 import contextlib
+import re
 import signal
+import time
 
 import pytest
 
@@ -44,6 +46,30 @@ def test_connections_that_wait_to_be_accepted_are_answered(instance, folder):
             assert c.response().body == b"sent"
             c.close()
     assert server.wait() == 0
+
+
+@pytest.mark.plain
+def test_many_that_run_and_many_that_wait_are_all_answered(instance, folder, free_address):
+    """50 in the application, and 200 connections that nobody has accepted."""
+    server = instance(WEB + f"processes = 5\nthreads = 10\nhttp-socket = {free_address()}")
+    address = re.search(r"http-socket = (127\S+)", server.config.read_text())[1]
+    with Meeting(folder) as meeting, contextlib.ExitStack() as stack:
+        running = [stack.enter_context(Connection(address)) for _ in range(50)]
+        for c in running:
+            c.send(request_bytes(meeting.target))
+        visitors = [meeting.arrive() for _ in running]
+        waiting = [stack.enter_context(Connection(address)) for _ in range(200)]
+        for c in waiting:
+            c.send(request_bytes("/query?sent"))
+        server.kill(signal.SIGQUIT)
+        server.wait_line("stops gracefully")
+        for v in visitors:
+            v.release()
+        began = time.monotonic()
+        assert [c.response().body for c in running] == [b"released"] * 50
+        assert [c.response().body for c in waiting] == [b"sent"] * 200
+        assert server.wait() == 0
+        assert time.monotonic() - began < 4
 
 
 def test_requests_that_wait_for_a_worker_are_answered(instance, folder):

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Each thread is sent a signal whose handler writes down where it was (backtrace(3)). All text goes
+ * through a file in memory: handlers must not format lines of a log. */
+#include "worker/stacks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#define MAX_FRAMES     40
+#define MAX_TEXT_BYTES ((size_t)256 * 1024)
+#define ANSWER_US      (30 * US_PER_MS) /* for a thread to get to its handler */
+
+static int text_fd = -1;
+static sem_t answered;
+
+int stacks_signal(void)
+{
+    return SIGRTMAX - 3;
+}
+
+static void on_signal(int sig)
+{
+    void *frames[MAX_FRAMES];
+    int saved = errno;
+
+    (void)sig;
+    /* The first two are this function and the kernel's way into it. */
+    int n = backtrace(frames, MAX_FRAMES);
+    if (n > 2)
+        backtrace_symbols_fd(frames + 2, n - 2, text_fd);
+    (void)sem_post(&answered);
+    errno = saved;
+}
+
+void stacks_start(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    void *frame = NULL;
+
+    (void)backtrace(&frame, 1); /* loads what it needs: a handler could not */
+    (void)sem_init(&answered, 0, 0);
+    (void)sigaction(stacks_signal(), &sa, NULL); /* it exists and can be caught */
+}
+
+/* What the kernel calls the thread, and what it waits for there. */
+static void describe_thread(int tid)
+{
+    _cleanup_free_ char *name = NULL, *wait = NULL;
+    char path[64];
+    size_t len = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/comm", tid);
+    (void)!file_read_all(path, 64, &name, &len);
+    if (name && len > 0)
+        name[len - 1] = '\0';
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", tid);
+    (void)!file_read_all(path, 128, &wait, &len);
+    (void)dprintf(text_fd, "thread %d (%s), in the kernel at: %s\n", tid, name ? name : "?",
+                  wait && *wait && *wait != '0' ? wait : "nothing");
+}
+
+static void ask_thread(int tid)
+{
+    struct timespec until;
+
+    describe_thread(tid);
+    if (syscall(SYS_tgkill, getpid(), tid, stacks_signal()) < 0)
+        return;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)ANSWER_US * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (sem_timedwait(&answered, &until) < 0)
+        if (errno != EINTR) {
+            (void)dprintf(text_fd, "it does not answer\n");
+            break;
+        }
+}
+
+static void ask_threads(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+
+    for (const struct dirent *e = NULL; dir && (e = readdir(dir));)
+        if (e->d_name[0] != '.')
+            ask_thread(atoi(e->d_name)); /* NOLINT(cert-err34-c): the kernel's word */
+    if (dir)
+        (void)closedir(dir);
+}
+
+void stacks_log(const struct apps *apps)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t len = 0;
+
+    _cleanup_close_ int fd = memfd_create("liege-stacks", MFD_CLOEXEC);
+    if (fd < 0)
+        return;
+    text_fd = fd;
+    apps_dump(apps, fd);
+    ask_threads();
+    if (lseek(fd, 0, SEEK_SET) == 0 && fd_read_all(fd, MAX_TEXT_BYTES, &text, &len) == 0)
+        log_text(LOG_ERR, text, len);
+}
