@@ -27,7 +27,7 @@ struct emperor {
     struct court court;
     struct monitor **monitors;
     size_t n_monitors;
-    struct stats *stats;
+    struct stats_server *stats;
 };
 
 static struct emperor *emperor_of(struct court *c)
@@ -187,7 +187,7 @@ static void release(struct emperor *e)
     for (size_t i = 0; i < e->n_monitors; i++)
         e->monitors[i] = monitor_free(e->monitors[i]);
     free(e->monitors);
-    e->stats = stats_free(e->stats);
+    e->stats = stats_server_free(e->stats);
     e->loop = loop_free(e->loop);
 }
 

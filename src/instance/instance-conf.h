@@ -17,6 +17,7 @@ struct instance_conf {
     char *uid, *gid;
     char *pidfile, *pidfile2;
     char *logto, *logto2;
+    char *stats;
     struct liege_list loggers;
     char *chdir;
 

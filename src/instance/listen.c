@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +18,16 @@
 /* clang-format off */
 static const struct socket_option {
     const char *name;
+    const char *protocol_name;
     size_t offset; /* of its struct liege_list in struct instance_conf */
     enum proto_id protocol;
     bool tls; /* the address is followed by files: tls/tls-setting.h */
 } socket_options[] = {
-    { "http-socket",    offsetof(struct instance_conf, http_sockets),    PROTO_HTTP,    false },
-    { "https-socket",   offsetof(struct instance_conf, https_sockets),   PROTO_HTTP,    true },
-    { "socket",         offsetof(struct instance_conf, uwsgi_sockets),   PROTO_UWSGI,   false },
-    { "fastcgi-socket", offsetof(struct instance_conf, fastcgi_sockets), PROTO_FASTCGI, false },
-    { "scgi-socket",    offsetof(struct instance_conf, scgi_sockets),    PROTO_SCGI,    false },
+    { "http-socket",    "http",    offsetof(struct instance_conf, http_sockets),    PROTO_HTTP,    false },
+    { "https-socket",   "https",   offsetof(struct instance_conf, https_sockets),   PROTO_HTTP,    true },
+    { "socket",         "uwsgi",   offsetof(struct instance_conf, uwsgi_sockets),   PROTO_UWSGI,   false },
+    { "fastcgi-socket", "fastcgi", offsetof(struct instance_conf, fastcgi_sockets), PROTO_FASTCGI, false },
+    { "scgi-socket",    "scgi",    offsetof(struct instance_conf, scgi_sockets),    PROTO_SCGI,    false },
 };
 /* clang-format on */
 static_assert(COUNT_OF(socket_options) == PROTO_COUNT + 1, "one for each protocol, and TLS");
@@ -127,13 +130,30 @@ static bool needs_privilege(const struct addr *addr, const struct instance_conf 
     return !addr_path(addr, &path) || conf->chown_socket;
 }
 
-static const char *option_of(const struct listeners *l, int i)
+static const struct socket_option *option_of(const struct listeners *l, size_t i)
 {
-    for (size_t o = 0; o < COUNT_OF(socket_options); o++)
-        if (socket_options[o].protocol == l->protocols[i] &&
-            socket_options[o].tls == (l->tls[i] != NULL))
-            return socket_options[o].name;
-    return "";
+    size_t o = 0;
+
+    while (o < COUNT_OF(socket_options) - 1 && (socket_options[o].protocol != l->protocols[i] ||
+                                                socket_options[o].tls != (l->tls[i] != NULL)))
+        o++;
+    return &socket_options[o];
+}
+
+const char *listeners_protocol(const struct listeners *l, size_t i)
+{
+    return option_of(l, i)->protocol_name;
+}
+
+unsigned listener_backlog(const struct listener *l, unsigned *ret_max)
+{
+    struct tcp_info info = {0}; /* of a listening socket: how many wait, and how many may */
+    socklen_t len = sizeof(info);
+    bool known = getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0;
+
+    if (ret_max)
+        *ret_max = known ? info.tcpi_sacked : 0;
+    return known ? info.tcpi_unacked : 0;
 }
 
 /* @tls NULL: plain. */
@@ -154,7 +174,7 @@ static int open_one(struct listeners *l, enum proto_id protocol, struct tls_cont
     if (same >= 0 && (l->protocols[same] != protocol || l->tls[same] != tls))
         return errmsg_set(err, -EINVAL, "%s is there for %s too (%s)", text,
                           tls && l->tls[same] ? "other certificates" : "another protocol",
-                          option_of(l, same));
+                          option_of(l, (size_t)same)->name);
     if (same >= 0)
         return 0;
     if (l->n_items == COUNT_OF(l->items))

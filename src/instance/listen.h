@@ -58,6 +58,13 @@ int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id
 /* Whether another master has these sockets, too. */
 void listeners_set_shared(const struct listeners *l, bool shared);
 
+/* What is spoken on socket @i: "http", "https", "uwsgi", "fastcgi", "scgi". */
+const char *listeners_protocol(const struct listeners *l, size_t i);
+
+/* How many connections wait to be accepted, and (unless NULL) how many may: of TCP, where the
+ * kernel says so; else 0. */
+unsigned listener_backlog(const struct listener *l, unsigned *ret_max);
+
 /* Gives the sockets, which may be those of an earlier configuration, the mode, owner and backlog
  * that @conf says. To be called when its generation takes over, not before. Returns 0, or a
  * negative errno with @err. */

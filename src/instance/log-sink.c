@@ -3,6 +3,7 @@
  * moved away is written until it is opened anew. */
 #include "instance/log-sink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,6 +138,8 @@ static int write_all(int fd, const char *data, size_t len)
 /* A line's own words say how bad it is (base/log.c). */
 static int level_of(const char *line, size_t len)
 {
+    assert(line);
+
     if (memmem(line, len, "] error: ", 9))
         return LOG_ERR;
     return memmem(line, len, "] warning: ", 11) ? LOG_WARNING : LOG_INFO;

@@ -8,6 +8,7 @@
 #include "instance/pidfile.h"
 #include "instance/scaler.h"
 #include "instance/size.h"
+#include "ipc/stats-server.h"
 
 /* Inside the master: shared by master.c (decisions and orders), reload.c (from one generation to
  * the next) and setup.c (the beginning). */
@@ -29,6 +30,7 @@ struct master {
     struct partner partner;     /* another master of this instance, during an upgrade */
     struct pidfile pidfiles[2]; /* pidfile, pidfile2 */
     struct logger logger;
+    struct stats_server *stats; /* NULL: none */
 
     struct generation *current; /* serves, or is the first and starts */
     struct generation *next;    /* is being started to take over */
@@ -57,6 +59,9 @@ static inline void master_step_later(struct master *m)
 /* setup.c: sockets, privileges, loop, and the first generation. Returns 0 or a negative errno with
  * @err. */
 int master_set_up(struct master *m, struct errmsg *err) _must_check_;
+
+/* Serves statistics, if they are wanted, and not an older master's to serve. */
+int master_open_stats(struct master *m, struct errmsg *err) _must_check_;
 
 /* What the loop has to tell the master (master.c). */
 void master_on_signal(int sig, void *data);

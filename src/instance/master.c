@@ -183,6 +183,8 @@ static void on_partner_end(void *data, const struct partner *was, const char *ho
     struct errmsg err = {""};
 
     set_shared(m, false);
+    if (was->older && master_open_stats(m, &err) < 0)
+        log_warning("%s", err.text);
     for (size_t i = 0; i < COUNT_OF(m->pidfiles) && was->older; i++)
         if (pidfile_promote(&m->pidfiles[i], &err) < 0)
             log_warning("%s", err.text);
@@ -350,6 +352,7 @@ void master_on_emperor_lost(void *data)
 static void tear_down(struct master *m)
 {
     scaler_stop(&m->scaler);
+    m->stats = stats_server_free(m->stats);
     m->next = generation_free(m->next);
     m->current = generation_free(m->current);
     LIST_FOREACH (item, &m->draining)

@@ -5,11 +5,6 @@
  * (accept.c). */
 #include "instance/scaler.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <string.h>
-#include <sys/socket.h>
-
 #include "base/clock.h"
 #include "instance/generation.h"
 
@@ -19,12 +14,8 @@ static unsigned count_backlog(const struct listeners *l)
 {
     unsigned n = 0;
 
-    for (size_t i = 0; i < l->n_items; i++) {
-        struct tcp_info info = {0};
-        socklen_t len = sizeof(info);
-        if (getsockopt(l->items[i]->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
-            n += info.tcpi_unacked; /* of a listening socket: connections that wait */
-    }
+    for (size_t i = 0; i < l->n_items; i++)
+        n += listener_backlog(l->items[i], NULL);
     return n;
 }
 

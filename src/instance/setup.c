@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "instance/master-private.h"
 #include "instance/order.h"
+#include "instance/stats.h"
 
 /* Beside an older master the file has another name, which may be more than we may do: then its own
  * is written when the older one is gone. */
@@ -72,6 +73,16 @@ static int inherit(struct master *m, struct listeners *ret, struct errmsg *err)
     return r;
 }
 
+int master_open_stats(struct master *m, struct errmsg *err)
+{
+    const char *address = m->current->registry->instance.stats;
+    const struct cred as_we_are = {.set_uid = false};
+
+    if (!address || (partner_exists(&m->partner) && m->partner.older))
+        return 0;
+    return stats_new(m, address, &as_we_are, &m->stats, err);
+}
+
 static int watch(struct master *m)
 {
     sigset_t set;
@@ -121,5 +132,7 @@ int master_set_up(struct master *m, struct errmsg *err)
     if (share.n_items == 0)
         log_warning("no socket is configured: set http-socket or https-socket");
     r = reload_start_generation(m, registry, &share, &m->current);
-    return r < 0 ? errmsg_set_errno(err, r, "cannot start") : 0;
+    if (r < 0)
+        return errmsg_set_errno(err, r, "cannot start");
+    return master_open_stats(m, err);
 }

@@ -4,16 +4,12 @@
  * process). */
 #include "worker/retire.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
+#include "base/meminfo.h"
 #include "ipc/family.h"
 #include "worker/worker-private.h"
 
@@ -28,28 +24,6 @@ static void ask(const struct worker *w, const char *why)
         return;
     if (message_send_text(w->channel.io.fd, FAMILY_RETIRES, 0, why) < 0)
         log_debug("the master does not listen");
-}
-
-static uint64_t resident_bytes(void)
-{
-    _cleanup_free_ char *text = NULL;
-    size_t len = 0;
-
-    if (file_read_all("/proc/self/statm", 256, &text, &len) < 0)
-        return 0;
-    const char *resident = strchr(text, ' '); /* the second number */
-    return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-static uint64_t share_bytes(void)
-{
-    _cleanup_free_ char *text = NULL;
-    size_t len = 0;
-
-    if (file_read_all("/proc/self/smaps_rollup", 16384, &text, &len) < 0)
-        return 0;
-    const char *line = strstr(text, "\nPss:");
-    return line ? strtoull(line + strlen("\nPss:"), NULL, 10) * 1024 : 0;
 }
 
 static void check(struct worker *w, const char *what, uint64_t bytes, uint64_t max)
@@ -73,9 +47,10 @@ static void look_at_memory(struct worker *w)
         return;
     w->retire.look_us = now_us + (conf->reload_on_pss != 0 ? LOOK_PSS_US : LOOK_RSS_US);
     if (conf->reload_on_rss != 0)
-        check(w, "its resident memory", resident_bytes(), conf->reload_on_rss);
+        check(w, "its resident memory", meminfo_get(getpid()).resident_bytes, conf->reload_on_rss);
     if (conf->reload_on_pss != 0)
-        check(w, "its share of memory (PSS)", share_bytes(), conf->reload_on_pss);
+        check(w, "its share of memory (PSS)", meminfo_get_shares(getpid()).pss_bytes,
+              conf->reload_on_pss);
 }
 
 void retire_on_answer(struct worker *w)

@@ -109,11 +109,13 @@ def test_clients_that_are_idle_do_not_notice_a_killed_worker(web, processes):
 
 def test_a_client_in_the_middle_of_a_request_hears_of_the_death_at_once(web):
     server = web()
-    with Connection(server.address) as idle, Connection(server.address) as halfway:
+    with Connection(server.address) as idle, Connection(server.address) as halfway, \
+            Connection(server.address) as later:
         worker = int(idle.request("/pid").body)
         assert int(halfway.request("/pid").body) == worker
         halfway.send(request_bytes("/pid")[:-5])
-        assert int(idle.request("/pid").body) == worker  # so the half has been read
+        for c in (idle, later):  # so the half has been read, and idle is idle
+            assert int(c.request("/pid").body) == worker
         proc.wait_keepers(server.pid, 1)
         os.kill(worker, signal.SIGKILL)
         assert halfway.at_end()

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/cred.h"
+#include "base/errmsg.h"
+#include "loop/loop.h"
+
+/* Serves statistics: one JSON document a connection, then the end. */
+struct stats_server;
+
+/* Makes the document of the moment; NULL: no memory. */
+typedef json_t *stats_document_fn(const void *data);
+
+/* Listens on @address; the file of a UNIX socket belongs to @owner. Returns 0 or a negative errno
+ * with @err, which begins with @option. */
+int stats_server_new(struct loop *loop, const char *option, const char *address,
+                     const struct cred *owner, stats_document_fn *document, const void *data,
+                     struct stats_server **ret, struct errmsg *err) _must_check_;
+
+/* Closes everything and removes the socket's file. */
+struct stats_server *stats_server_free(struct stats_server *s);
