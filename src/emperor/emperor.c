@@ -17,9 +17,11 @@
 #include "base/cleanup.h"
 #include "base/cred.h"
 #include "base/log.h"
+#include "base/pidfile.h"
 #include "base/proc.h"
 #include "emperor/court.h"
 #include "emperor/stats.h"
+#include "loop/service.h"
 
 struct emperor {
     const struct emperor_conf *conf;
@@ -28,6 +30,8 @@ struct emperor {
     struct monitor **monitors;
     size_t n_monitors;
     struct stats_server *stats;
+    struct pidfile pidfile;
+    struct service service;
 };
 
 static struct emperor *emperor_of(struct court *c)
@@ -76,6 +80,8 @@ static void on_stop(struct emperor *e)
         court_kill(&e->court, "the Emperor was told to stop twice");
         return;
     }
+    service_say(&e->service, "STOPPING=1\nSTATUS=%zu vassals are stopping",
+                e->court.vassals.n_live);
     log_info("told to stop: %zu vassals are told, and have %.1f s", e->court.vassals.n_live,
              (double)e->conf->curse_tolerance_us / 1e6);
     court_close(&e->court, "the Emperor stops");
@@ -135,15 +141,6 @@ static int start_monitors(struct emperor *e, struct errmsg *err)
     return 0;
 }
 
-static int write_pidfile(const char *path, struct errmsg *err)
-{
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
-        return errmsg_set_errno(err, -errno, "emperor-pidfile = %s", path);
-    return 0;
-}
-
 /* A vassal costs the Emperor three descriptors: it takes as many as it may have. Vassals start with
  * the limit that the Emperor was started with. */
 static int raise_nofile(struct rlimit *ret_before)
@@ -165,8 +162,8 @@ static int prepare(struct emperor *e, struct errmsg *err)
 
     if (r == 0 && e->conf->stats)
         r = stats_new(&e->court, e->conf->stats, &cred, &e->stats, err);
-    if (r == 0 && e->conf->pidfile)
-        r = write_pidfile(e->conf->pidfile, err);
+    if (r == 0 && (r = pidfile_write(&e->pidfile, e->conf->pidfile, false, &cred, err)) < 0)
+        (void)errmsg_prefix(err, r, "emperor-pidfile");
     if (r == 0)
         r = cred_drop(&cred, err);
     if (r == 0)
@@ -215,20 +212,23 @@ int emperor_run(const struct emperor_conf *conf, const char *binary, const char 
 
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot make an event loop");
+    service_open(&e.service, environ);
     court_init(&e.court, e.loop, conf, binary, environ);
     e.court.on_empty = on_empty;
     r = prepare(&e, err);
     if (r == 0)
         r = start_monitors(&e, err);
     if (r == 0) {
+        service_watch(&e.service, e.loop);
+        service_say(&e.service, "READY=1\nSTATUS=%zu vassals", e.court.vassals.n_live);
         log_info("the Emperor is there, pid %d, %zu monitors, vassals run %s", (int)getpid(),
                  e.n_monitors, binary);
         r = loop_run(e.loop);
         if (r < 0)
             (void)errmsg_set_errno(err, r, "the event loop failed");
-        if (conf->pidfile)
-            (void)unlink(conf->pidfile); /* a user without privileges may not be able to */
     }
+    pidfile_done(&e.pidfile, false);
+    service_close(&e.service);
     release(&e);
     return r;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "base/pidfile.h"
 #include "instance/generation.h"
 #include "instance/logger.h"
 #include "instance/master.h"
 #include "instance/partner.h"
-#include "instance/pidfile.h"
 #include "instance/scaler.h"
 #include "instance/size.h"
 #include "ipc/stats-server.h"
+#include "loop/service.h"
 
 /* Inside the master: shared by master.c (decisions and orders), reload.c (from one generation to
  * the next) and setup.c (the beginning). */
@@ -29,6 +30,7 @@ struct master {
     struct tls_ticket_key ticket_key;
     struct partner partner;     /* another master of this instance, during an upgrade */
     struct pidfile pidfiles[2]; /* pidfile, pidfile2 */
+    struct service service;     /* who manages us: systemd */
     struct logger logger;
     struct stats_server *stats; /* NULL: none */
 
@@ -90,6 +92,10 @@ void reload_keep_old(struct master *m, const char *why);
  * while. */
 void reload_announce_later(struct master *m);
 void reload_announce_in_time(struct master *m);
+
+/* The service manager hears that the current generation serves, unless an older master is its
+ * business. */
+void reload_tell_service(const struct master *m);
 
 /* Which files the configuration came from, for the Emperor. */
 void reload_report_files(const struct master *m, const struct registry *r);

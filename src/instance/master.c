@@ -53,11 +53,26 @@ static void stop_all(struct master *m)
         generation_stop(container_of(item, struct generation, link));
 }
 
+/* With a newer master the service goes on: that one is its main process from now on. */
+static void tell_service_of_end(const struct master *m)
+{
+    const struct partner *p = &m->partner;
+
+    if (partner_exists(p) && p->older)
+        return; /* the main process is that one */
+    if (partner_exists(p) && p->serves)
+        service_say(&m->service, "MAINPID=%d\nSTATUS=the old master ends", (int)p->pid);
+    else
+        service_say(&m->service, "STOPPING=1\nSTATUS=%s",
+                    m->stopping == STOP_NOW ? "stops" : "finishes its requests");
+}
+
 static void begin_stop(struct master *m)
 {
     if (m->stopping == STOP_NO)
         log_info("%s", m->stop_wanted == STOP_NOW ? "stops" : "stops gracefully");
     m->stopping = m->stop_wanted;
+    tell_service_of_end(m);
     reload_abandon(m);
     if (m->stopping == STOP_NOW)
         stop_all(m);
@@ -188,6 +203,8 @@ static void on_partner_end(void *data, const struct partner *was, const char *ho
     for (size_t i = 0; i < COUNT_OF(m->pidfiles) && was->older; i++)
         if (pidfile_promote(&m->pidfiles[i], &err) < 0)
             log_warning("%s", err.text);
+    if (was->older)
+        reload_tell_service(m);
     if (was->older)
         log_info("the old master has ended");
     else if (was->serves)
@@ -363,6 +380,7 @@ static void tear_down(struct master *m)
     partner_done(&m->partner);
     link_close(&m->link);
     logger_done(&m->logger);
+    service_close(&m->service);
     m->loop = loop_free(m->loop);
 }
 
@@ -379,6 +397,7 @@ int master_run(const struct master_start *start)
 
     list_init(&m.draining);
     logger_init(&m.logger);
+    service_open(&m.service, start->environ);
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);

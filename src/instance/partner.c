@@ -85,7 +85,8 @@ static int spawn(const char *program, const char *const *argv, const char *const
     for (size_t i = 0; argv[i] && r == 0; i++)
         r = strv_append(&args, argv[i]);
     for (size_t i = 0; environ[i] && r == 0; i++)
-        r = strv_append(&env, environ[i]);
+        if (!str_starts(environ[i], "WATCHDOG_PID=")) /* it will be another one's to prove itself */
+            r = strv_append(&env, environ[i]);
     if (r == 0)
         r = strv_appendf(&env, "%s=%d", TAKEOVER_ENV_FD, first_fd);
     if (r < 0)

@@ -5,6 +5,7 @@
  * told to the Emperor, and forgotten. When to do each of this is master.c's to decide. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -81,6 +82,17 @@ void reload_keep_old(struct master *m, const char *why)
     log_error("reload failed, %s: %s",
               m->asleep ? "there still are no workers" : "the old generation goes on serving", why);
     link_status(&m->link, STATUS_KEPT, m->current->number, why);
+    service_say(&m->service, "READY=1\nSTATUS=reload failed: %s", why);
+}
+
+void reload_tell_service(const struct master *m)
+{
+    const struct generation *g = m->current;
+
+    if (m->partner.older)
+        return;
+    service_say(&m->service, "READY=1\nMAINPID=%d\nSTATUS=generation %u serves with %zu workers",
+                (int)getpid(), g->number, g->n_slots);
 }
 
 void reload_report_files(const struct master *m, const struct registry *r)
@@ -110,6 +122,8 @@ void reload_begin(struct master *m)
 
     reload_abandon(m); /* it came too late */
     log_info("reload: generation %u is being started", m->n_generations + 1);
+    service_say(&m->service, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reload",
+                (unsigned long long)clock_now_us());
     int r = registry_load(m->start.argv, m->start.environ, m->start.warn, &registry, &err);
     if (r == 0)
         r = instance_check(registry, &err);
@@ -176,6 +190,7 @@ static void announce(struct master *m)
     link_send(&m->link, VASSAL_BYTE_READY);
     link_send(&m->link, VASSAL_BYTE_ACCEPTING);
     partner_say_serves(&m->partner);
+    reload_tell_service(m);
     m->has_served = true;
     scaler_configure(&m->scaler, m->loop, &g->registry->instance);
 }

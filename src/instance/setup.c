@@ -19,6 +19,8 @@ static int write_pidfile(struct pidfile *p, const char *path, bool second, const
 {
     int r = pidfile_write(p, path, second, owner, err);
 
+    if (r < 0)
+        (void)errmsg_prefix(err, r, "pidfile");
     if (r == 0 || !second)
         return r;
     log_warning("%s", err->text);
@@ -100,6 +102,8 @@ static int watch(struct master *m)
         r = queue_open(&m->queue);
     if (r == 0)
         r = partner_watch(&m->partner, m->loop);
+    if (r == 0)
+        service_watch(&m->service, m->loop);
     if (r == 0)
         r = proc_become_subreaper();
     return r;

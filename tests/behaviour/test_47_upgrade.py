@@ -67,13 +67,18 @@ def test_no_request_is_lost_whichever_ends(web, stays):
         end(new, signal.SIGINT)
 
 
-def test_both_serve_and_idle_connections_stay(web):
+def test_both_serve_and_idle_connections_stay(web, folder):
     server = web()
-    with Connection(server.address) as idle:
+    with Connection(server.address) as idle, Meeting(folder) as meeting, \
+            Connection(server.address) as busy:
         first = int(idle.request("/pid").body)
         new = upgrade(server)
-        assert masters_of(server) == {server.pid, new}
         assert int(idle.request("/pid").body) == first
+        busy.send(request_bytes(meeting.target))  # one of the two has it, the other is free
+        visitor = meeting.arrive()
+        assert {proc.parent(visitor.pid), *masters_of(server, 1)} == {server.pid, new}
+        visitor.release()
+        busy.response()
         end(server.pid)
         answer = idle.request("/pid")
         assert proc.parent(int(answer.body)) == new and not answer.close

@@ -2,7 +2,7 @@
 /* The file is written under another name and renamed. Folders such as /run are root's: what was
  * written with privileges that are gone can neither be removed nor renamed, but it can be written.
  */
-#include "instance/pidfile.h"
+#include "base/pidfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,8 +58,7 @@ int pidfile_write(struct pidfile *p, const char *path, bool second, const struct
     _cleanup_free_ char *name = p->path ? name_of(p, "") : NULL;
     int r = name ? write_new(p, name, owner) : -ENOMEM;
     p->written = r == 0;
-    return r < 0 ? errmsg_set_errno(err, r, "pidfile: cannot write %s%s", path, second ? ".2" : "")
-                 : 0;
+    return r < 0 ? errmsg_set_errno(err, r, "cannot write %s%s", path, second ? ".2" : "") : 0;
 }
 
 /* The older master has left its file for us, because its folder is not ours. */
@@ -82,7 +81,7 @@ int pidfile_promote(struct pidfile *p, struct errmsg *err)
         return 0;
     int r = write_into(p->path);
     p->written = r == 0;
-    return r < 0 ? errmsg_set_errno(err, r, "pidfile: cannot write %s", p->path) : 0;
+    return r < 0 ? errmsg_set_errno(err, r, "cannot write %s", p->path) : 0;
 }
 
 /* True if the file says our pid. */

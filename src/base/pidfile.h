@@ -7,8 +7,8 @@
 #include "base/cred.h"
 #include "base/errmsg.h"
 
-/* The file that says which process the master is. During an upgrade the newer master's has ".2"
- * behind its name, until the older one is gone. */
+/* The file that says which process a master, or an Emperor, is. During an upgrade the newer
+ * master's has ".2" behind its name, until the older one is gone. */
 struct pidfile {
     char *path;  /* NULL: none is wanted */
     bool second; /* ".2" */
