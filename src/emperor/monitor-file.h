@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 #include "emperor/monitor.h"
-#include "emperor/places.h"
+#include "loop/places.h"
 
 /* The common part of monitors whose configurations are files. Which directories are watched and
  * which names in them count is the kind's business; when a file is new, changed or gone is decided

@@ -16,8 +16,11 @@ struct instance_conf {
 
     char *uid, *gid;
     char *pidfile, *pidfile2;
+    char *daemonize; /* then @logto is set, too */
     char *logto, *logto2;
     char *stats;
+    char *master_fifo;
+    struct liege_list touch_reload;
     struct liege_list loggers;
     char *chdir;
 

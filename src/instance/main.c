@@ -16,6 +16,7 @@
 #include "base/strv.h"
 #include "conf/doc.h"
 #include "instance/check.h"
+#include "instance/daemon.h"
 #include "instance/master.h"
 #include "instance/takeover.h"
 
@@ -85,12 +86,32 @@ static const char *find_program(const char *called)
     return readlink("/proc/self/exe", path, sizeof(path) - 1) < 0 ? called : path;
 }
 
+/* Sets *@ret to the descriptor for daemon_ready(), or -1. */
+static int go_to_background(const struct registry *r, bool is_vassal, bool is_newer, int *ret,
+                            struct errmsg *err)
+{
+    const char *file = r->instance.daemonize;
+
+    *ret = -1;
+    if (!file || is_newer)
+        return 0;
+    if (is_vassal)
+        return errmsg_set(err, -EINVAL,
+                          "daemonize: a vassal must not leave its Emperor: remove the option");
+    int fd = daemon_begin(file, err);
+    if (fd < 0)
+        return fd;
+    *ret = fd;
+    return 0;
+}
+
 static int run(const char *const *args, const char *const *env, const char *program, int older_fd)
 {
     const pid_t parent = getppid();
     struct registry *registry = NULL;
     struct link link = {.pipe.fd = -1, .status_fd = -1};
     struct errmsg err = {""};
+    int ready_fd = -1;
 
     int r = link_open(&link, env, &err);
     if (r == 0)
@@ -110,6 +131,13 @@ static int run(const char *const *args, const char *const *env, const char *prog
     }
     if (*registry->conf.name)
         log_set_subject("%s", registry->conf.name);
+    r = go_to_background(registry, link_exists(&link), older_fd >= 0, &ready_fd, &err);
+    if (r < 0) {
+        log_error("%s", err.text);
+        link_status(&link, STATUS_FAILED, 0, err.text);
+        (void)registry_free(registry);
+        return EXIT_FAILURE;
+    }
     const struct master_start start = {
         .argv = args,
         .environ = env,
@@ -117,6 +145,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
         .link = link,
         .emperor = link_exists(&link) ? parent : 0,
         .program = program,
+        .ready_fd = ready_fd,
         .older_fd = older_fd,
         .warn = warn,
     };

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "base/pidfile.h"
+#include "instance/fifo.h"
 #include "instance/generation.h"
 #include "instance/logger.h"
 #include "instance/master.h"
 #include "instance/partner.h"
 #include "instance/scaler.h"
 #include "instance/size.h"
+#include "instance/touch.h"
 #include "ipc/stats-server.h"
 #include "loop/service.h"
 
@@ -33,6 +35,8 @@ struct master {
     struct service service;     /* who manages us: systemd */
     struct logger logger;
     struct stats_server *stats; /* NULL: none */
+    struct fifo fifo;
+    struct touch touch;
 
     struct generation *current; /* serves, or is the first and starts */
     struct generation *next;    /* is being started to take over */
@@ -62,10 +66,12 @@ static inline void master_step_later(struct master *m)
  * @err. */
 int master_set_up(struct master *m, struct errmsg *err) _must_check_;
 
-/* Serves statistics, if they are wanted, and not an older master's to serve. */
-int master_open_stats(struct master *m, struct errmsg *err) _must_check_;
+/* Opens what others reach this master by, the FIFO and the statistics, unless they are an older
+ * master's still. Returns 0 or a negative errno with @err. */
+int master_open_controls(struct master *m, struct errmsg *err) _must_check_;
 
 /* What the loop has to tell the master (master.c). */
+void master_on_letter(void *data, char letter);
 void master_on_signal(int sig, void *data);
 void master_on_emperor_byte(enum emperor_byte byte, void *data);
 void master_on_emperor_lost(void *data);

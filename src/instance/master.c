@@ -198,7 +198,7 @@ static void on_partner_end(void *data, const struct partner *was, const char *ho
     struct errmsg err = {""};
 
     set_shared(m, false);
-    if (was->older && master_open_stats(m, &err) < 0)
+    if (was->older && master_open_controls(m, &err) < 0)
         log_warning("%s", err.text);
     for (size_t i = 0; i < COUNT_OF(m->pidfiles) && was->older; i++)
         if (pidfile_promote(&m->pidfiles[i], &err) < 0)
@@ -351,6 +351,24 @@ void master_on_signal(int sig, void *data)
     obey(data, order_of_signal(sig));
 }
 
+void master_on_letter(void *data, char letter)
+{
+    enum order order = order_of_letter(letter);
+
+    if (order == ORDER_NONE)
+        log_warning("master-fifo: '%c' means nothing here",
+                    letter > ' ' && letter < 0x7f ? letter : '?');
+    obey(data, order);
+}
+
+static void on_touch(void *data, const char *path)
+{
+    struct master *m = data;
+
+    log_info("reload: %s was touched", path);
+    obey(m, ORDER_RELOAD);
+}
+
 void master_on_emperor_byte(enum emperor_byte byte, void *data)
 {
     enum order order = order_of_byte(byte);
@@ -370,6 +388,8 @@ static void tear_down(struct master *m)
 {
     scaler_stop(&m->scaler);
     m->stats = stats_server_free(m->stats);
+    fifo_close(&m->fifo, partner_exists(&m->partner));
+    touch_done(&m->touch);
     m->next = generation_free(m->next);
     m->current = generation_free(m->current);
     LIST_FOREACH (item, &m->draining)
@@ -401,6 +421,8 @@ int master_run(const struct master_start *start)
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
+    m.fifo.io.fd = -1;
+    touch_init(&m.touch, on_touch, &m);
     partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
     if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);

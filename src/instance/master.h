@@ -14,6 +14,7 @@ struct master_start {
     struct link link;          /* taken over */
     pid_t emperor;             /* who must be our parent; 0: nobody */
     const char *program;       /* that is run for SIGUSR2 */
+    int ready_fd;              /* for daemon_ready(); -1 */
     int older_fd;              /* to the master that this one is started beside (takeover.h); -1 */
     conf_warn_fn *warn;
 };

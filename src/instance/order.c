@@ -29,6 +29,16 @@ static const struct {
     { EMPEROR_BYTE_STOP_GRACEFULLY, ORDER_STOP_GRACEFULLY },
     { EMPEROR_BYTE_RELOAD,          ORDER_RELOAD },
 };
+
+static const struct {
+    char letter;
+    enum order order;
+} letter_orders[] = {
+    { 'r', ORDER_RELOAD },     { 'R', ORDER_RELOAD },        { 'w', ORDER_RELOAD },
+    { 'q', ORDER_STOP_GRACEFULLY }, { 'Q', ORDER_STOP },
+    { '+', ORDER_ADD_WORKER }, { '-', ORDER_REMOVE_WORKER }, { 'l', ORDER_REOPEN_LOGS },
+    { 'f', ORDER_UPGRADE },   
+};
 /* clang-format on */
 
 void order_signals(sigset_t *ret)
@@ -43,6 +53,14 @@ enum order order_of_signal(int sig)
     for (size_t i = 0; i < COUNT_OF(signal_orders); i++)
         if (signal_orders[i].sig == sig)
             return signal_orders[i].order;
+    return ORDER_NONE;
+}
+
+enum order order_of_letter(char letter)
+{
+    for (size_t i = 0; i < COUNT_OF(letter_orders); i++)
+        if (letter_orders[i].letter == letter)
+            return letter_orders[i].order;
     return ORDER_NONE;
 }
 

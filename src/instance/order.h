@@ -25,4 +25,6 @@ enum order {
 /* All signals that are orders. */
 void order_signals(sigset_t *ret);
 enum order order_of_signal(int sig);
+/* Of a letter in the FIFO, with uWSGI's meanings; ORDER_NONE for those that mean nothing to us. */
+enum order order_of_letter(char letter);
 enum order order_of_byte(enum emperor_byte byte);

@@ -118,6 +118,11 @@ int registry_load(const char *const *argv, const char *const *environ, conf_warn
     if (e != 0)
         return e;
     find_wanted_plugins(r);
+    struct instance_conf *c = &r->instance;
+    if (c->daemonize && !c->logto) /* a log that can be rotated */
+        c->logto = strdup(c->daemonize);
+    if (c->daemonize && !c->logto)
+        return errmsg_set(err, -ENOMEM, "out of memory");
     return size_resolve(r, err);
 }
 

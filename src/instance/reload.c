@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "instance/check.h"
+#include "instance/daemon.h"
 #include "instance/master-private.h"
 
 /* How long the news of a reload waits for workers that are too busy to stop accepting. */
@@ -189,10 +191,15 @@ static void announce(struct master *m)
     link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
     link_send(&m->link, VASSAL_BYTE_READY);
     link_send(&m->link, VASSAL_BYTE_ACCEPTING);
+    if (m->start.ready_fd >= 0)
+        daemon_ready(TAKE_FD(m->start.ready_fd));
     partner_say_serves(&m->partner);
     reload_tell_service(m);
     m->has_served = true;
     scaler_configure(&m->scaler, m->loop, &g->registry->instance);
+    int r = touch_configure(&m->touch, m->loop, &g->registry->instance.touch_reload);
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "touch-reload: not all of these files can be watched");
 }
 
 void reload_announce_in_time(struct master *m)

@@ -75,14 +75,19 @@ static int inherit(struct master *m, struct listeners *ret, struct errmsg *err)
     return r;
 }
 
-int master_open_stats(struct master *m, struct errmsg *err)
+int master_open_controls(struct master *m, struct errmsg *err)
 {
-    const char *address = m->current->registry->instance.stats;
+    const struct instance_conf *conf = &m->current->registry->instance;
     const struct cred as_we_are = {.set_uid = false};
+    int r = 0;
 
-    if (!address || (partner_exists(&m->partner) && m->partner.older))
+    if (partner_exists(&m->partner) && m->partner.older)
         return 0;
-    return stats_new(m, address, &as_we_are, &m->stats, err);
+    if (conf->master_fifo)
+        r = fifo_open(&m->fifo, m->loop, conf->master_fifo, master_on_letter, m, err);
+    if (r == 0 && conf->stats)
+        r = stats_new(m, conf->stats, &as_we_are, &m->stats, err);
+    return r;
 }
 
 static int watch(struct master *m)
@@ -138,5 +143,5 @@ int master_set_up(struct master *m, struct errmsg *err)
     r = reload_start_generation(m, registry, &share, &m->current);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot start");
-    return master_open_stats(m, err);
+    return master_open_controls(m, err);
 }

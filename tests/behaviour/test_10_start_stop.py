@@ -178,7 +178,7 @@ def test_a_load_without_end_is_given_up(instance, lazy):
     ("http-timeout = soon", "'soon' is not"),
     ("buffer-size = 3 apples", "'3 apples' is not"),
     ("lazy-apps = perhaps", "'perhaps' is not"),
-    ("cheaper = 2", "'cheaper' is an option of uWSGI that liege does not have"),
+    ("spooler = jobs", "'spooler' is an option of uWSGI that liege does not have"),
 ])
 def test_a_bad_value_is_an_error_with_its_place(instance, setting, complaint):
     server = instance(f"wsgi-file = app.py\n{setting}", {"app.py": HELLO}, wait=False)

@@ -283,7 +283,7 @@ def test_a_request_within_harakiri_is_not_harmed(web):
         for _ in range(6):
             assert c.response().body == b"slept"
         assert c.request("/pid").body == first
-    assert not server.log.find("harakiri|killed")
+    assert not server.log.find("harakiri:|killed by")
 
 
 # A worker that ends

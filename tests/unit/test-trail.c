@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "emperor/trail.h"
+#include "loop/trail.h"
 
 static char root[64];
 static char told[1024]; /* "link:/dir name", "end:...", "missing:..." below the root, in order */

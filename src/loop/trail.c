@@ -3,7 +3,7 @@
  * of them may be pointed elsewhere), the last one, and the first that is missing (it may appear).
  * Plain directories in the middle are passed over: watching / or /tmp would mean to be woken by
  * everybody. Called by places.c. */
-#include "emperor/trail.h"
+#include "loop/trail.h"
 
 #include <errno.h>
 #include <limits.h>

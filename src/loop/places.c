@@ -3,7 +3,7 @@
  * known by, as long as anybody refers to it: listeners, and single names in it that subjects
  * depend on. Two paths may lead to one directory; the kernel then gives both the same watch
  * descriptor, so an event is for all directories of its descriptor. Used by monitor-file.c. */
-#include "emperor/places.h"
+#include "loop/places.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/hash.h"
-#include "emperor/trail.h"
+#include "loop/trail.h"
 #include "loop/watch.h"
 
 #define N_BUCKETS 256
