@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+
+#define SETTLE_US (100 * US_PER_MS)
 
 struct file {
     struct places_subject subject;
@@ -19,12 +22,19 @@ struct file {
     struct timespec mtime;
 };
 
+/* A file is often made, then written: that is one touch. */
+static void look_soon(struct touch *t)
+{
+    if (!loop_timer_is_set(&t->look))
+        loop_timer_set(t->loop, &t->look, loop_now_us(t->loop) + SETTLE_US);
+}
+
 static void on_event(struct places_subject *s, uint32_t mask)
 {
     const struct file *f = container_of(s, struct file, subject);
 
     (void)mask;
-    loop_task_queue(f->touch->loop, &f->touch->look);
+    look_soon(f->touch);
 }
 
 static void on_lost(void *data, const char *why)
@@ -32,7 +42,7 @@ static void on_lost(void *data, const char *why)
     struct touch *t = data;
 
     (void)why;
-    loop_task_queue(t->loop, &t->look);
+    look_soon(t);
 }
 
 /* Notes what the path means now. True if it is there, and not what it was. */
@@ -57,9 +67,9 @@ static int follow(struct file *f)
     return places_follow(f->touch->places, &f->subject, f->path, true);
 }
 
-static void on_look(struct loop_task *task)
+static void on_look(struct loop_timer *timer)
 {
-    struct touch *t = container_of(task, struct touch, look);
+    struct touch *t = container_of(timer, struct touch, look);
 
     LIST_FOREACH (item, &t->files) {
         struct file *f = container_of(item, struct file, link);
@@ -97,16 +107,16 @@ static int add(struct touch *t, const char *path)
 
 void touch_init(struct touch *t, void (*fn)(void *data, const char *path), void *data)
 {
-    *t = (struct touch){.fn = fn, .data = data};
+    *t = (struct touch){.fn = fn, .data = data, .look.fn = on_look};
     list_init(&t->files);
-    loop_task_init(&t->look, on_look);
 }
 
 static void forget_all(struct touch *t)
 {
     LIST_FOREACH (item, &t->files)
         free_file(container_of(item, struct file, link));
-    loop_task_cancel(&t->look);
+    if (t->loop)
+        loop_timer_clear(t->loop, &t->look);
 }
 
 int touch_configure(struct touch *t, struct loop *loop, const struct liege_list *paths)

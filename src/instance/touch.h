@@ -11,7 +11,7 @@ struct touch {
     struct loop *loop;
     struct places *places; /* NULL: nothing is watched */
     struct list files;
-    struct loop_task look;
+    struct loop_timer look;
     void (*fn)(void *data, const char *path);
     void *data;
 };
