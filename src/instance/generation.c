@@ -106,7 +106,6 @@ static void on_sweep(struct loop_task *t)
                 scoreboard_forget(&g->board, s->id);
             remove_slot(s);
         }
-    generation_on_worker_retires(g); /* others have waited for it */
 }
 
 static void on_keeper_end(void *data)
@@ -376,14 +375,14 @@ void generation_on_worker_leaves(struct generation *g, struct slot *s)
     slot_handle(next, SLOT_START, "replaces the one that leaves");
 }
 
-/* Replaces those that want it, the oldest first, but no more than a tenth of all at a time:
- * each is two processes until its successor serves. */
+/* Replaces those that want it, the oldest first, but no more than a tenth of all at a time: each is
+ * two processes until its successor serves. */
 void generation_on_worker_retires(struct generation *g)
 {
     size_t n_leaving = 0, max = MAX(g->n_slots / 10, (size_t)1);
 
     FOR_EACH_SLOT (s, g)
-        n_leaving += s->leaves && (size_t)s->id <= g->n_slots;
+        n_leaving += s->leaves && s->state != SLOT_EMPTY && (size_t)s->id <= g->n_slots;
     FOR_EACH_SLOT (s, g)
         if (s->retires && !s->leaves && s->state == SLOT_READY && n_leaving < max) {
             generation_on_worker_leaves(g, s);
@@ -407,6 +406,7 @@ void generation_on_worker_ended(struct generation *g)
 {
     g->n_ready = count_ready(g);
     loop_task_queue(g->loop, &g->sweep);
+    generation_on_worker_retires(g); /* others have waited for it */
     generation_on_worker_closed(g);
     end_if_empty(g);
 }

@@ -59,26 +59,39 @@ static void take(struct capture *c, const char *data, size_t len)
         if (data[i] == '\n' || c->len == sizeof(c->line))
             put_line(c);
         if (data[i] != '\n')
-            c->line[c->len++] = data[i] == '\0' ? '?' : data[i];
+            c->line[c->len++] = (char)(data[i] == '\0' ? '?' : data[i]);
     }
+}
+
+/* Returns false at the end, or when nothing more is there. */
+static bool take_some(struct capture *c, bool *ret_ended)
+{
+    char data[16384];
+
+    ssize_t n = read(c->io.fd, data, sizeof(data));
+    *ret_ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (n > 0)
+        take(c, data, (size_t)n);
+    return n > 0;
+}
+
+/* What was printed without an end of line is a line, too. */
+static void end_capture(struct capture *c)
+{
+    if (c->len > 0)
+        put_line(c);
+    free_capture(c);
 }
 
 static void on_output(struct loop_io *io, uint32_t events)
 {
     struct capture *c = container_of(io, struct capture, io);
-    char data[16384];
+    bool ended = false;
 
     (void)events;
-    ssize_t n = read(io->fd, data, sizeof(data));
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n > 0) {
-        take(c, data, (size_t)n);
-        return;
-    }
-    if (c->len > 0)
-        put_line(c);
-    free_capture(c);
+    (void)take_some(c, &ended);
+    if (ended)
+        end_capture(c);
 }
 
 int logger_capture(struct logger *l, const char *name)
@@ -213,6 +226,15 @@ void logger_reopen(struct logger *l)
         log_writer_reopen(l->writer);
 }
 
+static void take_last_words(struct capture *c)
+{
+    bool ended = false;
+
+    while (take_some(c, &ended))
+        ;
+    end_capture(c);
+}
+
 void logger_done(struct logger *l)
 {
     if (logger_exists(l)) {
@@ -220,12 +242,8 @@ void logger_done(struct logger *l)
             ;
         note_lost(l);
         log_set_fd(STDERR_FILENO, NULL);
-        LIST_FOREACH (item, &l->captures) {
-            struct capture *c = container_of(item, struct capture, link);
-            on_output(&c->io, EPOLLIN); /* last words */
-        }
         LIST_FOREACH (item, &l->captures)
-            free_capture(container_of(item, struct capture, link));
+            take_last_words(container_of(item, struct capture, link));
         loop_io_remove(l->loop, &l->intake);
         l->writer = log_writer_free(l->writer, FLUSH_US);
     }

@@ -34,10 +34,15 @@ static const struct {
     char letter;
     enum order order;
 } letter_orders[] = {
-    { 'r', ORDER_RELOAD },     { 'R', ORDER_RELOAD },        { 'w', ORDER_RELOAD },
-    { 'q', ORDER_STOP_GRACEFULLY }, { 'Q', ORDER_STOP },
-    { '+', ORDER_ADD_WORKER }, { '-', ORDER_REMOVE_WORKER }, { 'l', ORDER_REOPEN_LOGS },
-    { 'f', ORDER_UPGRADE },   
+    { 'r', ORDER_RELOAD },
+    { 'R', ORDER_RELOAD },
+    { 'w', ORDER_RELOAD },
+    { 'q', ORDER_STOP_GRACEFULLY },
+    { 'Q', ORDER_STOP },
+    { '+', ORDER_ADD_WORKER },
+    { '-', ORDER_REMOVE_WORKER },
+    { 'l', ORDER_REOPEN_LOGS },
+    { 'f', ORDER_UPGRADE },
 };
 /* clang-format on */
 

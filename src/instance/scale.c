@@ -147,6 +147,17 @@ int scale_algo_find(const char *name, enum scale_algo *ret)
     return -EINVAL;
 }
 
+/* Within what the configuration allows; an operator may have gone beyond, and is not contradicted.
+ */
+static int clamp(int change, const struct scale_conf *c, const struct scale_sample *x)
+{
+    int room = (int)c->max - (int)x->n_workers, surplus = (int)c->min - (int)x->n_workers;
+
+    if (change > 0)
+        return MAX(MIN(change, room), 0);
+    return MIN(MAX(change, surplus), 0);
+}
+
 int scale_decide(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
                  const char **ret_why)
 {
@@ -155,10 +166,7 @@ int scale_decide(struct scale *s, const struct scale_conf *c, const struct scale
         return 0;
     note(s, x);
     int change = algos[c->algo].fn(s, c, x, ret_why);
-    if (change > 0)
-        change = MAX(MIN(change, (int)c->max - (int)x->n_workers), 0);
-    else
-        change = MIN(MAX(change, (int)c->min - (int)x->n_workers), 0);
+    change = clamp(change, c, x);
     if (change == 0) {
         *ret_why = "";
         return 0;

@@ -142,7 +142,7 @@ static int write_var(const struct access_entry *e, const char *arg, struct buf *
     if (strncmp(arg, "HTTP_", 5) != 0)
         return put_text(out, var_of(e, arg));
     for (const char *c = arg + 5; *c && len < sizeof(name) - 1; c++)
-        name[len++] = *c == '_' ? '-' : *c;
+        name[len++] = (char)(*c == '_' ? '-' : *c);
     name[len] = '\0';
     for (size_t i = 0; i < e->req->n_fields; i++)
         if (is_name(e->req->fields[i].name, name))
@@ -380,7 +380,9 @@ static int put_json(struct buf *out, const char *key, struct liege_str text)
             out->end++;
             continue;
         }
-        memcpy(at, "\\u00", 4);
+        at[0] = '\\';
+        at[1] = 'u';
+        at[2] = at[3] = '0';
         at[4] = hex[c >> 4];
         at[5] = hex[c & 0xf];
         out->end += 6;

@@ -7,7 +7,8 @@ from harness import client
 from harness.client import Connection, request_bytes
 
 PYTHON = '''
-import ctypes, os, re, threading, time
+import ctypes, os, re
+from time import sleep
 
 def spin():
     while True: pass  # SPINS
@@ -17,7 +18,7 @@ def application(environ, start_response):
     if path == "/spin":
         spin()
     if path == "/sleep":
-        time.sleep(1000)  # SLEEPS
+        sleep(1000)  # SLEEPS
     if path == "/regex":
         re.match("(a+)+$", "a" * 100 + "b")  # MATCHES
     if path == "/lock":
@@ -90,7 +91,7 @@ def test_perl_that_hangs_is_shown_with_its_line(instance, path, mark):
 
 
 def test_a_slow_request_that_ends_in_time_is_only_warned_of(instance, folder):
-    app = PYTHON.replace('if path == "/spin":', f'if path == "/slow":\n        time.sleep(0.8)\n'
+    app = PYTHON.replace('if path == "/spin":', f'if path == "/slow":\n        sleep(0.8)\n'
                                                 '    if path == "/spin":')
     server = instance("module = app\nharakiri = 1.2", {"app.py": app})
     with Connection(server.address) as c:
