@@ -313,8 +313,8 @@ static void do_give_up(struct slot *s, const char *reason)
     (void)reason;
     bool forked = s->state != SLOT_FORKING;
 
-    log_error("worker %d did not become ready within %llu s: %s is killed", s->id,
-              (unsigned long long)(generation_start_timeout_us(s->generation) / US_PER_SEC),
+    log_error("worker %d did not become ready within %g s: %s is killed", s->id,
+              (double)generation_start_timeout_us(s->generation) / US_PER_SEC,
               forked ? "it" : "the zygote");
     if (!forked)
         generation_on_fork_timeout(s->generation);
@@ -338,25 +338,30 @@ static void do_drain(struct slot *s, const char *reason)
     do_tell(s, reason);
 }
 
-static void do_mercy_kill(struct slot *s, const char *reason)
+/* Tells a worker to end, for which it gets a moment; one that has not by then is killed. */
+static void end(struct slot *s, enum family_type how, const char *reason)
 {
-    (void)reason;
-    log_warning("worker %d (pid %d) did not finish within %llu s: it is killed", s->id,
-                (int)slot_pid(s),
-                (unsigned long long)(generation_mercy_us(s->generation) / US_PER_SEC));
-    s->explained = true;
-    (void)proc_signal(&s->child.proc, SIGKILL);
-}
-
-/* Exit handlers get a moment; a worker that is busy then is killed. */
-static void do_stop(struct slot *s, const char *reason)
-{
-    const struct message m = {.type = FAMILY_STOP};
+    const struct message m = {.type = how};
 
     set_state(s, SLOT_STOPPING, reason);
     set_deadline(s, STOP_US);
     if (message_send(s->channel.io.fd, &m) < 0)
         (void)proc_signal(&s->child.proc, SIGKILL);
+}
+
+/* The log of the worker says which requests are lost and where they hang. */
+static void do_abandon(struct slot *s, const char *reason)
+{
+    (void)reason;
+    log_warning("worker %d (pid %d) did not finish within %g s: it is killed", s->id,
+                (int)slot_pid(s), (double)generation_mercy_us(s->generation) / US_PER_SEC);
+    end(s, FAMILY_GIVE_UP, "did not finish");
+}
+
+/* Exit handlers run. */
+static void do_stop(struct slot *s, const char *reason)
+{
+    end(s, FAMILY_STOP, reason);
 }
 
 static void do_kill(struct slot *s, const char *reason)
@@ -384,7 +389,7 @@ static slot_action_fn *const table[SLOT_STATE_COUNT][SLOT_EVENT_COUNT] = {
     [SLOT_DRAINING] = { [SLOT_GONE]    = do_finish,
                         [SLOT_DRAIN]   = do_tell,
                         [SLOT_STOP]    = do_stop,
-                        [SLOT_TIMEOUT] = do_mercy_kill },
+                        [SLOT_TIMEOUT] = do_abandon },
     [SLOT_STOPPING] = { [SLOT_GONE]    = do_empty,
                         [SLOT_TIMEOUT] = do_kill },
     [SLOT_BACKOFF]  = { [SLOT_START]   = do_retry,

@@ -25,8 +25,9 @@ enum family_type {
     FAMILY_RELOAD,        /* the application asks for a reload of the instance */
 
     /* master to worker */
-    FAMILY_DRAIN, /* finish what you have, then end; value: enum family_drain */
-    FAMILY_STOP,  /* end now, with exit handlers */
+    FAMILY_DRAIN,   /* finish what you have, then end; value: enum family_drain */
+    FAMILY_STOP,    /* end now, with exit handlers */
+    FAMILY_GIVE_UP, /* say in the log what keeps you from ending, then end at once */
 
     FAMILY_TYPE_COUNT,
 };

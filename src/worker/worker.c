@@ -141,10 +141,46 @@ static int on_stop(struct channel *c, struct message *m)
     return 0;
 }
 
+/* Says what runs, and what becomes of it. */
+static void log_call(int level, const char *why, const struct conn *c, const char *then)
+{
+    const struct liege_request *req = &c->x->req;
+    uint64_t ms = (loop_now_us(c->worker->loop) - c->since_us) / US_PER_MS;
+
+    (void)log_full(level, 0, "%s%.*s %.*s from %s has been running for %llu.%llu s: %s", why,
+                   (int)req->method.len, req->method.data, (int)MIN(req->target.len, (size_t)200),
+                   req->target.data, conn_peer(c), (unsigned long long)(ms / 1000),
+                   (unsigned long long)(ms % 1000 / 100), then);
+}
+
+/* The end of a worker that cannot end otherwise: the log is told where its threads are. */
+_noreturn_ static void die(struct worker *w)
+{
+    stacks_log(w->start->apps);
+    access_log_flush(&w->log);
+    (void)kill(getpid(), SIGKILL);
+    abort(); /* never reached: this signal cannot be held back */
+}
+
+static int on_give_up(struct channel *c, struct message *m)
+{
+    struct worker *w = container_of(c, struct worker, channel);
+
+    (void)m;
+    loop_update_now(w->loop);
+    LIST_FOREACH (item, &w->conns) {
+        const struct conn *conn = container_of(item, struct conn, link);
+        if (conn->state == CONN_CALL)
+            log_call(LOG_WARNING, "", conn, "it is given up");
+    }
+    die(w);
+}
+
 /* clang-format off */
 static const struct channel_rule master_rules[FAMILY_TYPE_COUNT] = {
-    [FAMILY_DRAIN] = { .handler = on_drain },
-    [FAMILY_STOP]  = { .handler = on_stop },
+    [FAMILY_DRAIN]   = { .handler = on_drain },
+    [FAMILY_STOP]    = { .handler = on_stop },
+    [FAMILY_GIVE_UP] = { .handler = on_give_up },
 };
 /* clang-format on */
 
@@ -229,21 +265,9 @@ static void on_fork(void)
         give_back_signal(quiet_signals[i]);
 }
 
-static void log_slow(int level, const struct conn *c, const char *then)
-{
-    const struct liege_request *req = &c->x->req;
-    uint64_t ms = (loop_now_us(c->worker->loop) - c->since_us) / US_PER_MS;
-    const char *what = level == LOG_ERR ? "harakiri: " : "";
-
-    (void)log_full(level, 0, "%s%.*s %.*s from %s has been running for %llu.%llu s: %s", what,
-                   (int)req->method.len, req->method.data, (int)MIN(req->target.len, (size_t)200),
-                   req->target.data, conn_peer(c), (unsigned long long)(ms / 1000),
-                   (unsigned long long)(ms % 1000 / 100), then);
-}
-
 void worker_on_slow(struct conn *c)
 {
-    log_slow(LOG_WARNING, c, "after as long again this worker is killed");
+    log_call(LOG_WARNING, "", c, "after as long again this worker is killed");
 }
 
 /* A request has been in the application for too long. This worker is lost: others take what they
@@ -254,11 +278,9 @@ void worker_on_stuck(struct conn *c)
 {
     struct worker *w = c->worker;
 
-    log_slow(LOG_ERR, c, "this worker is killed");
+    log_call(LOG_ERR, "harakiri: ", c, "this worker is killed");
     drain(w, FAMILY_DRAIN_SUCCEEDED);
-    stacks_log(w->start->apps);
-    access_log_flush(&w->log);
-    (void)kill(getpid(), SIGKILL);
+    die(w);
 }
 
 static void before_wait(void *data)

@@ -3,6 +3,7 @@
 nothing, and nothing is left behind."""
 import os
 import pathlib
+import re
 import signal
 
 import pytest
@@ -134,6 +135,9 @@ def test_requests_that_do_not_end_are_given_up(web, folder):
         reload_to(server, 2)
         server.wait_line(rf"worker 1 \(pid {visitor.pid}\) did not finish within .*killed")
         assert c.at_end()
+        server.wait_line(rf"worker 1\] warning: GET {re.escape(meeting.target)} from .* "
+                         r"has been running for \d\.\d s: it is given up")
+        server.wait_line(r'worker 1\] error:   File ".*\.py", line \d+ in ')
         assert client.get(server.address).body == b"hello\n"
 
 

@@ -299,7 +299,7 @@ static const struct cell cells[SLOT_STATE_COUNT][SLOT_EVENT_COUNT] = {
     [SLOT_DRAINING] = {
         [SLOT_GONE]    = { SLOT_EMPTY, "ended;", true },
         [SLOT_STOP]    = { SLOT_STOPPING, "", false },
-        [SLOT_TIMEOUT] = { SLOT_DRAINING, "", true },
+        [SLOT_TIMEOUT] = { SLOT_STOPPING, "", false },
     },
     [SLOT_STOPPING] = {
         [SLOT_GONE]    = { SLOT_EMPTY, "ended;", true },
