@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Files are opened for appending, so that several processes can write one, and a file that was
- * moved away is written until it is opened anew. */
+ * moved away is written until it is opened anew.
+ *
+ * syslog(3) is not used: a process that forks while another thread is in there leaves its child
+ * with locks that are never released (log-writer.c). What it does is little: a datagram for each
+ * line. */
 #include "instance/log-sink.h"
 
 #include <assert.h>
@@ -9,10 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/strv.h"
 
 /* Kind and argument of a setting; -EINVAL. */
@@ -73,6 +80,38 @@ static int open_file(const char *path, const struct cred *owner)
     return fd;
 }
 
+static int connect_syslog(int fd)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+
+    return connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+static int open_syslog(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -errno;
+    if (connect_syslog(fd) < 0)
+        log_debug("nobody listens at " _PATH_LOG); /* who writes a line tries again */
+    return fd;
+}
+
+static int open_kind(enum log_sink_kind kind, const char *argument, const struct cred *owner)
+{
+    switch (kind) {
+    case LOG_SINK_FILE:
+        return open_file(argument, owner);
+    case LOG_SINK_SYSLOG:
+        return open_syslog();
+    default: {
+        int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return fd < 0 ? -errno : fd;
+    }
+    }
+}
+
 int log_sink_open(struct log_sink *s, const char *text, const struct cred *owner,
                   struct errmsg *err)
 {
@@ -85,16 +124,10 @@ int log_sink_open(struct log_sink *s, const char *text, const struct cred *owner
     made.argument = strdup(argument);
     if (!made.argument)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    if (made.kind == LOG_SINK_FILE)
-        made.fd = open_file(argument, owner);
-    else if (made.kind == LOG_SINK_STDIO)
-        made.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    else
-        openlog(*made.argument ? made.argument : "liege", LOG_PID, LOG_DAEMON);
-    if (made.fd < 0 && made.kind != LOG_SINK_SYSLOG) {
-        r = made.kind == LOG_SINK_FILE ? made.fd : -errno;
+    made.fd = open_kind(made.kind, argument, owner);
+    if (made.fd < 0) {
         free(made.argument);
-        return errmsg_set_errno(err, r, "cannot log to %s", text);
+        return errmsg_set_errno(err, made.fd, "cannot log to %s", text);
     }
     *s = made;
     return 0;
@@ -102,8 +135,6 @@ int log_sink_open(struct log_sink *s, const char *text, const struct cred *owner
 
 void log_sink_close(struct log_sink *s)
 {
-    if (s->kind == LOG_SINK_SYSLOG && s->argument)
-        closelog();
     closep(&s->fd);
     free(s->argument);
     *s = (struct log_sink){.fd = -1};
@@ -145,17 +176,37 @@ static int level_of(const char *line, size_t len)
     return memmem(line, len, "] warning: ", 11) ? LOG_WARNING : LOG_INFO;
 }
 
+/* RFC 3164 but for the time: whoever receives it from this machine knows that. */
+static int say_to_syslog(const struct log_sink *s, const char *line, size_t len)
+{
+    char head[128];
+    int n = snprintf(head, sizeof(head), "<%d>%.64s[%d]: ", LOG_DAEMON | level_of(line, len),
+                     *s->argument ? s->argument : "liege", (int)getpid());
+    struct iovec iov[] = {{head, (size_t)n}, {(char *)line, len}};
+    const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = COUNT_OF(iov)};
+
+    if (sendmsg(s->fd, &msg, MSG_NOSIGNAL) >= 0)
+        return 0;
+    int r = connect_syslog(s->fd); /* it has been started anew, say */
+    if (r == 0 && sendmsg(s->fd, &msg, MSG_NOSIGNAL) < 0)
+        r = -errno;
+    return r;
+}
+
 int log_sink_write(const struct log_sink *s, const char *lines, size_t len)
 {
+    int r = 0;
+
     if (s->kind != LOG_SINK_SYSLOG)
         return write_all(s->fd, lines, len);
     while (len > 0) {
         const char *end = memchr(lines, '\n', len);
         size_t n = end ? (size_t)(end - lines) : len;
-        syslog(level_of(lines, n), "%.*s", (int)n, lines);
+        int sent = say_to_syslog(s, lines, n);
+        r = r < 0 ? r : sent;
         n += end != NULL;
         lines += n;
         len -= n;
     }
-    return 0;
+    return r;
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The ring is written at its head by the loop and read at its tail by the thread, which copies
- * nothing: it writes from the ring with the lock released, and moves the tail when that is done. */
+ * nothing: it writes from the ring with the lock released, and moves the tail when that is done.
+ *
+ * The process forks while the thread is there, and a lock that the thread holds then is locked for
+ * ever in the child. So the thread, once it runs, calls nothing that locks but what a fork takes
+ * care of: it allocates nothing (its begin does, and is waited for), and knows of no time zone. */
 #include "instance/log-writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,13 +26,14 @@
 struct log_writer {
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* something to do, or everything done */
+    pthread_cond_t changed; /* it has begun; something to do; everything done */
     struct log_sink *sinks;
     size_t n_sinks;
     char *ring;
     uint64_t head, tail; /* bytes so far; the ring has those between */
     uint64_t n_dropped, n_said;
-    bool reopen, stop, stopped;
+    bool started, reopen, stop, stopped;
+    char done[256], failed[256]; /* how the lines about a reopening begin */
 };
 
 static size_t count_lines(const char *lines, size_t len)
@@ -86,6 +92,8 @@ void log_writer_note_lost(struct log_writer *w, uint64_t n_lines)
 void log_writer_reopen(struct log_writer *w)
 {
     (void)pthread_mutex_lock(&w->lock);
+    w->done[log_line(w->done, sizeof(w->done), LOG_INFO, "%s", "") - 1] = '\0';
+    w->failed[log_line(w->failed, sizeof(w->failed), LOG_ERR, "%s", "") - 1] = '\0';
     w->reopen = true;
     (void)pthread_cond_signal(&w->changed);
     (void)pthread_mutex_unlock(&w->lock);
@@ -107,18 +115,17 @@ static void reopen(struct log_writer *w)
     w->reopen = false;
     for (size_t i = 0; i < w->n_sinks; i++) {
         struct log_sink *s = &w->sinks[i];
-        char line[1024];
+        char line[PATH_MAX + 512];
         if (s->kind != LOG_SINK_FILE)
             continue;
         (void)pthread_mutex_unlock(&w->lock);
         int r = log_sink_reopen(s);
-        size_t len = r < 0
-                         ? log_line(line, sizeof(line), LOG_ERR,
-                                    "%s cannot be opened anew, what was open is written: %s",
-                                    s->argument, strerror(-r))
-                         : log_line(line, sizeof(line), LOG_INFO, "%s is opened anew", s->argument);
         (void)pthread_mutex_lock(&w->lock);
-        (void)append(w, line, len);
+        int n = r < 0 ? snprintf(line, sizeof(line),
+                                 "%s%s cannot be opened anew, what was open is written: %s\n",
+                                 w->failed, s->argument, strerrordesc_np(-r))
+                      : snprintf(line, sizeof(line), "%s%s is opened anew\n", w->done, s->argument);
+        (void)append(w, line, (size_t)n);
     }
 }
 
@@ -148,6 +155,8 @@ static void *run(void *data)
     struct log_writer *w = data;
 
     (void)pthread_mutex_lock(&w->lock);
+    w->started = true;
+    (void)pthread_cond_signal(&w->changed);
     for (;;) {
         if (w->head != w->tail) {
             write_some(w);
@@ -190,6 +199,10 @@ int log_writer_start(struct log_sink *sinks, size_t n, struct log_writer **ret)
         free(w);
         return r;
     }
+    (void)pthread_mutex_lock(&w->lock);
+    while (!w->started)
+        (void)pthread_cond_wait(&w->changed, &w->lock);
+    (void)pthread_mutex_unlock(&w->lock);
     *ret = w;
     return 0;
 }

@@ -70,6 +70,43 @@ def test_several_sinks_get_every_line(web, folder):
     wait_for(folder / "two", says.serving())
 
 
+# Runs a program where /dev/log is the socket of its first argument.
+OWN_DEV_LOG = """
+mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 &&
+mkdir /dev/shm && ln -s "$1" /dev/log && shift && exec "$@"
+"""
+
+
+def syslog_daemon(folder):
+    daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    daemon.bind(str(folder / "syslog"))
+    daemon.settimeout(30)
+    return daemon
+
+
+def received(daemon, pattern):
+    while True:
+        text = daemon.recv(65536).decode()
+        if re.search(pattern, text):
+            return text
+
+
+@pytest.mark.needs_root
+def test_syslog_and_its_restart(web, folder):
+    wrapper = ["unshare", "--mount", "sh", "-c", OWN_DEV_LOG, "-", folder / "syslog"]
+    with syslog_daemon(folder) as daemon:
+        server = web("logger = syslog:shop\nlogto = {folder}/log", wrapper=wrapper)
+        text = received(daemon, says.serving())
+        assert re.match(rf"<30>shop\[{server.pid}\]: .*\[app\.ini\] generation 1 serves with", text)
+    (folder / "syslog").unlink()
+    server.kill(signal.SIGTTIN)
+    wait_for(folder / "log", "2 workers are wanted")
+    with syslog_daemon(folder) as daemon:
+        server.kill(signal.SIGTTIN)
+        assert received(daemon, "3 workers are wanted")
+    wait_for(folder / "log", r"\d+ lines are missing here")
+
+
 def test_what_an_application_prints_has_its_name(instance, folder):
     server = instance("module = app\nlogto = {folder}/log", {"app.py": PRINTS}, wait=False)
     wait_for(folder / "log", r"\[app\.ini\] zygote: loaded$")
