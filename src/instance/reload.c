@@ -177,13 +177,19 @@ static bool predecessors_accept(const struct master *m)
     return false;
 }
 
-/* Whoever hears that a generation serves shall find that no other one does. */
+/* Whoever hears that a generation serves shall find that no other one does, and its settings in
+ * force. */
 static void announce(struct master *m)
 {
     const struct generation *g = m->current;
 
     m->announcing = false;
     loop_timer_clear(m->loop, &m->patience);
+
+    scaler_configure(&m->scaler, m->loop, &g->registry->instance);
+    int r = touch_configure(&m->touch, m->loop, &g->registry->instance.touch_reload);
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "touch-reload: not all of these files can be watched");
 
     log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
              g->n_slots == 1 ? "" : "s");
@@ -196,10 +202,6 @@ static void announce(struct master *m)
     partner_say_serves(&m->partner);
     reload_tell_service(m);
     m->has_served = true;
-    scaler_configure(&m->scaler, m->loop, &g->registry->instance);
-    int r = touch_configure(&m->touch, m->loop, &g->registry->instance.touch_reload);
-    if (r < 0)
-        (void)log_errno(LOG_WARNING, r, "touch-reload: not all of these files can be watched");
 }
 
 void reload_announce_in_time(struct master *m)
