@@ -14,8 +14,9 @@ from .programs import LIEGE, PATIENCE, environment
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak|Undefined)\w*Sanitizer|LeakSanitizer|runtime error:"
                        r"|AddressSanitizer:DEADLYSIGNAL")
-# A forked process looks for the threads of its parent.
-NO_REPORT = re.compile(r"(==\d+==Running thread \d+ was not suspended.*\n)+")
+# A forked process looks for the threads of its parent, and what is killed loses its own meanwhile.
+NO_REPORT = re.compile(r"(==\d+==(Running thread \d+ was not suspended"
+                       r"|Unable to get registers from thread \d+).*\n)+")
 ABORTED = re.compile(r"Assertion `.*' failed|stack smashing detected|buffer overflow detected")
 
 
