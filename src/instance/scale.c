@@ -10,17 +10,12 @@
 
 #include "base/clock.h"
 
-#define LONG_WAIT_US   (20 * US_PER_MS) /* that no request should have waited */
-#define PATIENT_TICKS  2                /* in a row: one sample may be chance */
-#define SPARE_SHRINK_S 2
+#define LONG_WAIT_US  (20 * US_PER_MS) /* that no request should have waited */
+#define PATIENT_TICKS 2                /* in a row: one sample may be chance */
+#define SPARE_IDLE_US (1500 * US_PER_MS)
 
 typedef int algo_fn(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
                     const char **ret_why);
-
-static bool window_is_over(const struct scale *s, const struct scale_sample *x, unsigned seconds)
-{
-    return x->now_us - s->since_us >= seconds * US_PER_SEC;
-}
 
 static void begin_window(struct scale *s, uint64_t now_us)
 {
@@ -42,15 +37,20 @@ static void note(struct scale *s, const struct scale_sample *x)
     s->of_sum += x->n_ready;
 }
 
-/* Fewer, if @surplus workers had nothing to do at any time in the window. */
-static int shrink_after(struct scale *s, const struct scale_sample *x, unsigned seconds,
+/* Fewer, if more than @spare workers had nothing to do at any time of the last @window_us. They are
+ * looked back on in parts, so that it is known soon after their end. */
+static int shrink_after(struct scale *s, const struct scale_sample *x, uint64_t window_us,
                         unsigned spare, const char **ret_why)
 {
-    unsigned least = s->least_idle;
-
-    if (!window_is_over(s, x, seconds))
+    if (x->now_us - s->since_us < window_us / SCALE_PARTS)
         return 0;
+    s->parts[s->n_parts++ % SCALE_PARTS] = s->least_idle;
     begin_window(s, x->now_us);
+    if (s->n_parts < SCALE_PARTS)
+        return 0;
+    unsigned least = s->parts[0];
+    for (size_t i = 1; i < SCALE_PARTS; i++)
+        least = MIN(least, s->parts[i]);
     if (least <= spare)
         return 0;
     *ret_why = "were idle all the time";
@@ -68,7 +68,7 @@ static int spare(struct scale *s, const struct scale_conf *c, const struct scale
         *ret_why = "no worker has been idle for a while";
         return (int)c->step;
     }
-    return shrink_after(s, x, SPARE_SHRINK_S, 1, ret_why);
+    return shrink_after(s, x, SPARE_IDLE_US, 1, ret_why);
 }
 
 static int spare2(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
@@ -79,7 +79,7 @@ static int spare2(struct scale *s, const struct scale_conf *c, const struct scal
         *ret_why = "too few workers are idle";
         return (int)MIN(c->min - x->n_idle, c->step);
     }
-    return shrink_after(s, x, c->idle_s, c->min, ret_why);
+    return shrink_after(s, x, c->idle_s * US_PER_SEC, c->min, ret_why);
 }
 
 static int backlog(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
@@ -102,7 +102,7 @@ static int backlog(struct scale *s, const struct scale_conf *c, const struct sca
 static int busyness(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
                     const char **ret_why)
 {
-    if (!window_is_over(s, x, c->overload) || s->of_sum == 0)
+    if (x->now_us - s->since_us < c->overload * US_PER_SEC || s->of_sum == 0)
         return 0;
     uint64_t percent = 100 * s->busy_sum / s->of_sum;
     begin_window(s, x->now_us);
@@ -172,6 +172,7 @@ int scale_decide(struct scale *s, const struct scale_conf *c, const struct scale
         return 0;
     }
     s->n_none_idle = s->n_short = 0;
+    s->n_parts = 0;
     begin_window(s, x->now_us);
     s->changed_us = x->now_us;
     return change;

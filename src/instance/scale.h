@@ -12,6 +12,7 @@
  * the intentions of uWSGI's, but decide on how long requests wait and look ten times a second. */
 
 #define SCALE_TICK_US 100000ULL
+#define SCALE_PARTS   5 /* of the window that is looked back on */
 
 enum scale_algo {
     SCALE_SPARE,    /* one worker shall be idle */
@@ -44,12 +45,15 @@ struct scale_sample {
 struct scale {
     unsigned n_none_idle;      /* samples in a row without an idle worker */
     unsigned n_short;          /* in a row with too few idle ones, or too many waiting */
-    uint64_t since_us;         /* begin of the present window */
-    unsigned n_samples;        /* in it */
-    unsigned least_idle;       /* in it */
     unsigned n_calm;           /* in a row with nothing waiting */
-    uint64_t busy_sum, of_sum; /* in it: busy workers, and all */
-    uint64_t changed_us;       /* last decision */
+    uint64_t since_us;         /* begin of the present window, or part of it */
+    unsigned n_samples;        /* since then */
+    unsigned least_idle;       /* since then */
+    uint64_t busy_sum, of_sum; /* since then: busy workers, and all */
+    unsigned
+        parts[SCALE_PARTS]; /* least idle in each of the last ones; n_parts % SCALE_PARTS is next */
+    unsigned n_parts;
+    uint64_t changed_us; /* last decision */
 };
 
 const char *scale_algo_name(enum scale_algo algo);

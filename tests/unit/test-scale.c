@@ -98,6 +98,19 @@ static void test_short_bursts_keep_workers(void **state)
     }
 }
 
+/* Whenever it is that the load ends. */
+static void test_spare_goes_within_two_seconds(void **state)
+{
+    (void)state;
+    for (unsigned busy_ticks = 1; busy_ticks <= 3 * TICKS_A_SECOND; busy_ticks++) {
+        begin(SCALE_SPARE, 1, 8);
+        n_workers = 8;
+        assert_int_equal(go_on(busy_ticks, 7, 0, 0), 0);
+        assert_int_equal(go_on(TICKS_A_SECOND, 0, 0, 0), 0);
+        assert_int_equal(go_on(TICKS_A_SECOND, 0, 0, 0), -7);
+    }
+}
+
 static void test_step(void **state)
 {
     (void)state;
@@ -177,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_spare),
         cmocka_unit_test(test_spare_without_waiting),
         cmocka_unit_test(test_short_bursts_keep_workers),
+        cmocka_unit_test(test_spare_goes_within_two_seconds),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_spare2),
         cmocka_unit_test(test_backlog),
