@@ -306,7 +306,7 @@ int generation_resize(struct generation *g, size_t n)
             s->leaves = true;
             s->drain = FAMILY_DRAIN_SUCCEEDED;
             slot_handle(s, SLOT_DRAIN, "one worker less is wanted");
-        } else if ((size_t)s->id > before && is_loaded(g)) {
+        } else if ((size_t)s->id > before && !s->leaves && is_loaded(g)) {
             slot_handle(s, SLOT_START, "one worker more is wanted");
         }
     }

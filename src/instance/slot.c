@@ -261,7 +261,11 @@ static void do_hello(struct slot *s, const char *reason)
 
 static void do_serve(struct slot *s, const char *reason)
 {
+    const struct message m = {.type = FAMILY_SERVE};
+
     set_state(s, SLOT_READY, reason);
+    if (message_send(s->channel.io.fd, &m) < 0)
+        (void)proc_signal(&s->child.proc, SIGKILL);
     s->accepting = true;
     generation_on_worker_ready(s->generation, s->id);
 }

@@ -165,6 +165,7 @@ void zygote_kill(struct zygote *z)
 void zygote_stop(struct zygote *z)
 {
     z->wanted = false;
+    z->loaded = false;
     loop_timer_clear(generation_loop(z->generation), &z->timer);
     channel_close(&z->channel);
     (void)proc_signal(&z->child.proc, SIGKILL); /* it serves nobody */

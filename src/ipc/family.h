@@ -17,7 +17,7 @@ enum family_type {
     /* worker to master */
     FAMILY_HELLO,         /* forked; the kernel says who it is */
     FAMILY_KEEPER,        /* is not the worker but its keeper (worker/keeper.h) */
-    FAMILY_READY,         /* takes connections now */
+    FAMILY_READY,         /* could take connections now, and waits for FAMILY_SERVE */
     FAMILY_WORKER_FAILED, /* text: why it cannot start; it ends */
     FAMILY_RETIRES,       /* wants to be replaced, and serves until then; text: why, or empty */
     FAMILY_CLOSED,        /* was told to finish and takes no connections any more */
@@ -25,6 +25,7 @@ enum family_type {
     FAMILY_RELOAD,        /* the application asks for a reload of the instance */
 
     /* master to worker */
+    FAMILY_SERVE,   /* take connections: until then you may be killed without a loss */
     FAMILY_DRAIN,   /* finish what you have, then end; value: enum family_drain */
     FAMILY_STOP,    /* end now, with exit handlers */
     FAMILY_GIVE_UP, /* say in the log what keeps you from ending, then end at once */

@@ -181,9 +181,8 @@ static void name_server(struct acceptor *a)
         (void)snprintf(a->server_name, sizeof(a->server_name), "%.250s", text);
 }
 
-int accept_start(struct worker *w)
+void accept_prepare(struct worker *w)
 {
-    w->accepting = true;
     w->accept_timer.fn = on_accept_timer;
     for (size_t i = 0; i < w->n_acceptors; i++) {
         struct acceptor *a = &w->acceptors[i];
@@ -196,11 +195,17 @@ int accept_start(struct worker *w)
             .tls = w->start->listeners[i].tls,
         };
         name_server(a);
-        int r = listen_to(a);
-        if (r < 0)
-            return r;
     }
-    return 0;
+}
+
+int accept_start(struct worker *w)
+{
+    int r = 0;
+
+    w->accepting = true;
+    for (size_t i = 0; i < w->n_acceptors && r == 0; i++)
+        r = listen_to(&w->acceptors[i]);
+    return r;
 }
 
 /* Accepts one connection whose requests come later: an application that was called now would keep

@@ -128,15 +128,12 @@ static void on_turn(struct loop_task *t)
         overload_refuse(c);
 }
 
-int dispatch_start(struct worker *w)
+void dispatch_prepare(struct worker *w)
 {
     list_init(&w->ready);
     loop_task_init(&w->turn, on_turn);
     w->queue_io = (struct loop_io){.fd = w->start->queue.take_fd, .fn = on_queue};
     w->queue_rest.fn = on_rested;
-    w->takes = true;
-    listen_to_queue(w);
-    return w->queue_listens ? 0 : -EIO;
 }
 
 void dispatch_take(struct worker *w, bool takes)

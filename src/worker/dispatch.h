@@ -11,7 +11,7 @@ struct worker;
  * thread for them. Otherwise they go to the instance's queue, where the first worker that has a
  * thread takes them, or wait here. */
 
-int dispatch_start(struct worker *w);
+void dispatch_prepare(struct worker *w);
 
 /* Whether entries of the queue are taken: not by a worker that drains while others go on. */
 void dispatch_take(struct worker *w, bool takes);

@@ -105,6 +105,7 @@ void worker_on_stuck(struct conn *c);
 /* A request has been answered. */
 void worker_on_answer(struct worker *w);
 
+void accept_prepare(struct worker *w);
 int accept_start(struct worker *w) _must_check_;
 
 /* All threads are busy: new connections are left to others for a while. After that they are taken

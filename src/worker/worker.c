@@ -128,6 +128,23 @@ static void drain(struct worker *w, enum family_drain how)
     worker_on_conn_end(w);
 }
 
+/* The master counts on us from now on, and would let us finish. */
+static int on_serve(struct channel *c, struct message *m)
+{
+    struct worker *w = container_of(c, struct worker, channel);
+
+    (void)m;
+    if (w->draining || w->stopping)
+        return 0;
+    dispatch_take(w, true);
+    int r = w->queue_listens ? accept_start(w) : -EIO;
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot accept connections");
+        stop(w, EXIT_FAILURE);
+    }
+    return 0;
+}
+
 static int on_drain(struct channel *c, struct message *m)
 {
     drain(container_of(c, struct worker, channel), m->value);
@@ -178,6 +195,7 @@ static int on_give_up(struct channel *c, struct message *m)
 
 /* clang-format off */
 static const struct channel_rule master_rules[FAMILY_TYPE_COUNT] = {
+    [FAMILY_SERVE]   = { .handler = on_serve },
     [FAMILY_DRAIN]   = { .handler = on_drain },
     [FAMILY_STOP]    = { .handler = on_stop },
     [FAMILY_GIVE_UP] = { .handler = on_give_up },
@@ -388,10 +406,9 @@ static int set_up(struct worker *w, struct errmsg *err)
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot start the threads");
     retire_start(w);
-    r = dispatch_start(w);
-    if (r == 0)
-        r = accept_start(w);
-    return r < 0 ? errmsg_set_errno(err, r, "cannot accept connections") : 0;
+    dispatch_prepare(w);
+    accept_prepare(w);
+    return 0;
 }
 
 int worker_run(const struct worker_start *start)

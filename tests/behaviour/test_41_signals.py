@@ -280,7 +280,7 @@ def check_mix(web, n, clients):
 
 
 def test_random_signals_lose_nothing(web):
-    check_mix(web, 30, 20)
+    check_mix(web, 150, 40)
 
 
 @pytest.mark.soak

@@ -475,9 +475,16 @@ static void await_order(int fd, enum family_type type, uint32_t value)
     UNIT_CHECK(m.value == value);
 }
 
-static void serve_until_drain(int fd)
+/* A worker that is ready takes nothing before it is told to: until then it may be killed. */
+static void get_ready(int fd)
 {
     say(fd, FAMILY_READY, "");
+    await_order(fd, FAMILY_SERVE, 0);
+}
+
+static void serve_until_drain(int fd)
+{
+    get_ready(fd);
     say(fd, FAMILY_LOYAL, "");
     say(fd, FAMILY_RELOAD, "");
     await_order(fd, FAMILY_DRAIN, FAMILY_DRAIN_LAST);
@@ -505,7 +512,7 @@ static void test_life_and_drain(void **state)
 static void say_hello_and_serve(int fd)
 {
     say(fd, FAMILY_HELLO, "");
-    say(fd, FAMILY_READY, "");
+    get_ready(fd);
     await_order(fd, FAMILY_STOP, 0);
 }
 
@@ -536,7 +543,7 @@ static void start_and_await_ready(worker_fn *worker)
 
 static void close_and_finish(int fd)
 {
-    say(fd, FAMILY_READY, "");
+    get_ready(fd);
     await_order(fd, FAMILY_DRAIN, FAMILY_DRAIN_SUCCEEDED);
     say(fd, FAMILY_CLOSED, "");
     say(fd, FAMILY_RELOAD, ""); /* ends the round, and the test looks */
