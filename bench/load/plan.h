@@ -10,7 +10,7 @@
 #include "base/macro.h"
 
 #define PLAN_MAX_KINDS  8
-#define PLAN_MAX_PHASES 8
+#define PLAN_MAX_PHASES 1024
 #define PLAN_ANY_LENGTH UINT64_MAX
 
 /* A kind of request: "WEIGHT METHOD TARGET [upload=BYTES] [expect=BYTES]". */

@@ -12,7 +12,7 @@
 
 #define LONG_WAIT_US  (20 * US_PER_MS) /* that no request should have waited */
 #define PATIENT_TICKS 2                /* in a row: one sample may be chance */
-#define SPARE_IDLE_US (1500 * US_PER_MS)
+#define SPARE_IDLE_US (1200 * US_PER_MS)
 
 typedef int algo_fn(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
                     const char **ret_why);

@@ -12,7 +12,7 @@
  * the intentions of uWSGI's, but decide on how long requests wait and look ten times a second. */
 
 #define SCALE_TICK_US 100000ULL
-#define SCALE_PARTS   5 /* of the window that is looked back on */
+#define SCALE_PARTS   6 /* of the window that is looked back on */
 
 enum scale_algo {
     SCALE_SPARE,    /* one worker shall be idle */
@@ -43,17 +43,16 @@ struct scale_sample {
 
 /* What is remembered from sample to sample. All zero to begin with. */
 struct scale {
-    unsigned n_none_idle;      /* samples in a row without an idle worker */
-    unsigned n_short;          /* in a row with too few idle ones, or too many waiting */
-    unsigned n_calm;           /* in a row with nothing waiting */
-    uint64_t since_us;         /* begin of the present window, or part of it */
-    unsigned n_samples;        /* since then */
-    unsigned least_idle;       /* since then */
-    uint64_t busy_sum, of_sum; /* since then: busy workers, and all */
-    unsigned
-        parts[SCALE_PARTS]; /* least idle in each of the last ones; n_parts % SCALE_PARTS is next */
-    unsigned n_parts;
-    uint64_t changed_us; /* last decision */
+    unsigned n_none_idle;        /* samples in a row without an idle worker */
+    unsigned n_short;            /* in a row with too few idle ones, or too many waiting */
+    unsigned n_calm;             /* in a row with nothing waiting */
+    uint64_t since_us;           /* begin of the present window, or part of it */
+    unsigned n_samples;          /* since then */
+    unsigned least_idle;         /* since then */
+    uint64_t busy_sum, of_sum;   /* since then: busy workers, and all */
+    unsigned parts[SCALE_PARTS]; /* least idle in each of the last ones */
+    unsigned n_parts;            /* so far; it is the next one's place, modulo SCALE_PARTS */
+    uint64_t changed_us;         /* last decision */
 };
 
 const char *scale_algo_name(enum scale_algo algo);
