@@ -9,6 +9,7 @@ import pytest
 
 from harness import client, proc, says
 from harness.client import Connection, request_bytes
+from harness.load import Load
 from harness.meeting import Meeting
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
@@ -148,3 +149,37 @@ def test_an_address_that_cannot_be_is_an_error(instance, folder):
     server = instance(f"stats = {folder}/missing/stats\n{WEB}", wait=False)
     assert server.wait() == 1
     server.log.wait("cannot start: stats: .*/missing/stats")
+
+
+SLOW_START = """
+import os, time
+time.sleep(float(os.environ["BOOT"]))
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "1")])
+    return [b"x"]
+"""
+
+
+def replace_all(instance, folder, boot, max_requests):
+    server = instance(f"module = app\nlazy-apps = yes\nprocesses = 8\nmax-requests = {max_requests}\n"
+                      f"stats = {folder}/stats\ndisable-logging = yes", {"app.py": SLOW_START},
+                      env={"BOOT": str(boot)})
+    first = {w["pid"] for w in read(str(folder / "stats"))["workers"]}
+    fewest = 8
+    with Load(server.address, keep_alive=16, per_request=4) as load:
+        while first & set(proc.children(server.pid)):
+            workers = read(str(folder / "stats"))["workers"]
+            fewest = min(fewest, sum(w["state"] == "ready" for w in workers))
+    load.assert_clean()
+    assert fewest >= 7
+
+
+@pytest.mark.plain
+def test_seven_of_eight_are_ready_while_slow_starters_are_replaced(instance, folder):
+    replace_all(instance, folder, 0.3, 200)
+
+
+@pytest.mark.soak
+@pytest.mark.plain
+def test_seven_of_eight_are_ready_with_a_start_of_two_seconds(instance, folder):
+    replace_all(instance, folder, 2, 1000)
