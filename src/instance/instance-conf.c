@@ -139,6 +139,10 @@ const struct liege_option instance_options[] = {
       .help = "SIGTERM ends the instance" },
     { .name = "graceful-on-term", .type = LIEGE_OPTION_FLAG, .offset = FIELD(graceful_on_term),
       .help = "SIGTERM ends the instance gracefully, as SIGQUIT does; a second one at once" },
+    { .name = "drain-delay", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(drain_delay_us),
+      .max = US_A_YEAR, .dflt = "0", .arg = "SECONDS",
+      .help = "how long to go on serving before a graceful end begins: until whoever sends requests "
+              "has learnt of it" },
     { .name = "no-orphans", .type = LIEGE_OPTION_ALWAYS,
       .help = "workers end when their master is gone" },
     { .name = "thunder-lock", .type = LIEGE_OPTION_ALWAYS,

@@ -33,6 +33,7 @@ struct instance_conf {
     uint64_t reload_mercy_us; /* how long a graceful end may take */
     uint64_t start_timeout_us;
     bool graceful_on_term;
+    uint64_t drain_delay_us; /* from the wish for a graceful end to its begin */
 };
 
 extern const struct liege_option instance_options[];

@@ -52,6 +52,7 @@ struct master {
     struct scaler scaler;      /* cheaper */
     bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
     bool upgrade_wanted;       /* SIGUSR2 */
+    struct loop_timer delay;   /* drain-delay: a graceful end is wanted then */
     enum stop stop_wanted, stopping;
     int exit_code;
 };

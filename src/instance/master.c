@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "instance/child.h"
 #include "instance/master-private.h"
@@ -72,6 +73,7 @@ static void begin_stop(struct master *m)
     if (m->stopping == STOP_NO)
         log_info("%s", m->stop_wanted == STOP_NOW ? "stops" : "stops gracefully");
     m->stopping = m->stop_wanted;
+    loop_timer_clear(m->loop, &m->delay);
     tell_service_of_end(m);
     reload_abandon(m);
     if (m->stopping == STOP_NOW)
@@ -276,6 +278,36 @@ static void want_stop(struct master *m, enum stop how)
     master_step_later(m);
 }
 
+static void on_delay(struct loop_timer *t)
+{
+    want_stop(container_of(t, struct master, delay), STOP_GRACEFULLY);
+}
+
+/* Whoever sends requests has yet to learn that we end, unless a newer master takes them: so we
+ * serve on for drain-delay. Saying it again ends that. */
+static void want_graceful_stop(struct master *m)
+{
+    uint64_t delay_us = m->current->registry->instance.drain_delay_us;
+    bool succeeded = partner_exists(&m->partner) && m->partner.serves;
+
+    if (delay_us == 0 || succeeded || !m->has_served || m->stop_wanted != STOP_NO ||
+        loop_timer_is_set(&m->delay)) {
+        want_stop(m, STOP_GRACEFULLY);
+        return;
+    }
+    log_info("serves for another %g s (drain-delay), then stops gracefully",
+             (double)delay_us / US_PER_SEC);
+    service_say(&m->service, "STOPPING=1\nSTATUS=serves until drain-delay is over");
+    loop_timer_set(m->loop, &m->delay, loop_now_us(m->loop) + delay_us);
+}
+
+/* With graceful-on-term; who says it twice is in a hurry. */
+static bool term_is_graceful(const struct master *m)
+{
+    return m->current->registry->instance.graceful_on_term && m->stop_wanted == STOP_NO &&
+           !loop_timer_is_set(&m->delay);
+}
+
 static bool is_ours(pid_t pid, void *data)
 {
     const struct master *m = data;
@@ -311,12 +343,13 @@ static void obey(struct master *m, enum order order)
         want_stop(m, STOP_NOW);
         break;
     case ORDER_STOP_GRACEFULLY:
-        want_stop(m, STOP_GRACEFULLY);
+        want_graceful_stop(m);
         break;
-    case ORDER_STOP_BY_TERM: /* whoever says it twice is in a hurry */
-        want_stop(m, m->current->registry->instance.graceful_on_term && m->stop_wanted == STOP_NO
-                         ? STOP_GRACEFULLY
-                         : STOP_NOW);
+    case ORDER_STOP_BY_TERM:
+        if (term_is_graceful(m))
+            want_graceful_stop(m);
+        else
+            want_stop(m, STOP_NOW);
         break;
     case ORDER_ADD_WORKER:
         change_size(m, 1, "SIGTTIN", "");
@@ -412,6 +445,7 @@ int master_run(const struct master_start *start)
         .exit_code = EXIT_FAILURE,
         .queue = {.give_fd = -EBADF, .take_fd = -EBADF, .board_fd = -EBADF},
         .patience.fn = on_patience,
+        .delay.fn = on_delay,
     };
     struct errmsg err = {""};
 

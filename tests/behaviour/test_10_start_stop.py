@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """An instance starts, says so, and ends when it is told to, leaving nothing behind."""
+import contextlib
 import json
 import re
 import signal
 import socket
+import time
 
 import pytest
 
@@ -122,6 +124,36 @@ def test_quit_has_a_limit(instance, folder):
         visitor = meeting.arrive()
         assert server.stop(signal.SIGQUIT) == 0
         assert server.log.find(rf"worker 1 \(pid {visitor.pid}\) did not finish within")
+
+
+DELAYED = WEB + "drain-delay = 0.3\ngraceful-on-term = yes\n"
+
+
+@pytest.mark.parametrize("sig", [signal.SIGQUIT, signal.SIGTERM])
+def test_new_clients_are_served_for_drain_delay(instance, sig):
+    server = instance(DELAYED)
+    began = time.monotonic()
+    server.kill(sig)
+    server.wait_line(r"serves for another 0\.3 s \(drain-delay\), then stops gracefully")
+    n = 0
+    while not server.log.find("] stops gracefully"):
+        with contextlib.suppress(OSError, client.ProtocolError):  # it may just have ended
+            n += client.get(server.address).status == 200
+    assert n > 0
+    assert server.wait() == 0
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize("first, second, code, line", [
+    (signal.SIGQUIT, signal.SIGQUIT, 0, "stops gracefully"), (signal.SIGQUIT, signal.SIGINT, 0, "stops"),
+    (signal.SIGTERM, signal.SIGTERM, 0, "stops")])
+def test_who_says_it_again_does_not_wait_for_drain_delay(instance, first, second, code, line):
+    server = instance(DELAYED.replace("0.3", "1h"))
+    server.kill(first)
+    server.wait_line(r"serves for another 3600 s")
+    server.kill(second)
+    server.wait_line(rf"\] {line}$")
+    assert server.wait() == code
 
 
 def test_a_second_signal_is_not_graceful(instance, folder):

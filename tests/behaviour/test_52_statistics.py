@@ -152,8 +152,9 @@ def test_an_address_that_cannot_be_is_an_error(instance, folder):
 
 
 SLOW_START = """
-import os, time
-time.sleep(float(os.environ["BOOT"]))
+import os
+from time import sleep
+sleep(float(os.environ["BOOT"]))
 def application(environ, start_response):
     start_response("200 OK", [("Content-Length", "1")])
     return [b"x"]
