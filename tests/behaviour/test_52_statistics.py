@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """What an instance says of itself over its stats socket."""
-import json
 import os
 import signal
 import socket
@@ -11,6 +10,7 @@ from harness import client, proc, says
 from harness.client import Connection, request_bytes
 from harness.load import Load
 from harness.meeting import Meeting
+from harness.stats import read
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
 
@@ -22,16 +22,6 @@ def web(instance, folder):
         server.stats = str(folder / "stats")
         return server
     return start
-
-
-def read(address):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(10)
-        s.connect(address)
-        data = b""
-        while piece := s.recv(65536):
-            data += piece
-    return json.loads(data)
 
 
 def read_until(server, good):

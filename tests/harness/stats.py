@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The Emperor's statistics: one JSON document for each connection, then the end."""
+"""Statistics of an Emperor or an instance: one JSON document for each connection, then the end."""
 import json
 import socket
 
