@@ -31,6 +31,16 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="needs root"))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows what its servers logged until then."""
+    report = (yield).get_result()
+    if report.when == "call" and report.failed:
+        for server in Registry.servers:
+            report.sections.append((f"log of {server.process.args[0]} (pid {server.pid})",
+                                    server.log.text()))
+
+
 @pytest.fixture
 def folder():
     """A private folder with a short path (UNIX sockets have 107 bytes for theirs), open to all

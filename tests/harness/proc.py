@@ -212,20 +212,26 @@ def wait_gone(pids, timeout=PATIENCE):
     return left
 
 
+def _wait_any_gone(pids, deadline):
+    """Waits until one of @pids has ended, or until @deadline."""
+    poll, fds = select.poll(), []
+    try:
+        for pid in pids:
+            fds.append(os.pidfd_open(pid))
+            poll.register(fds[-1], select.POLLIN)
+        poll.poll(max(0, deadline - time.monotonic()) * 1000)
+    except ProcessLookupError:
+        pass  # it has ended
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
 def wait_children(pid, n, timeout=PATIENCE):
     """Waits until @pid has no more than @n children: those that have been told to end have."""
     deadline = time.monotonic() + timeout
     while len(found := children(pid)) > n:
-        poll, fds = select.poll(), []
-        for child in found:
-            try:
-                fds.append(os.pidfd_open(child))
-                poll.register(fds[-1], select.POLLIN)
-            except ProcessLookupError:
-                continue
-        poll.poll(max(0, deadline - time.monotonic()) * 1000)
-        for fd in fds:
-            os.close(fd)
+        _wait_any_gone(found, deadline)
         assert time.monotonic() < deadline, f"still there: {list(map(command_line, found))}"
     return found
 
