@@ -28,6 +28,14 @@ int strv_append(struct liege_list *l, const char *text)
     return append_owned(l, strdup(text));
 }
 
+int strv_copy(struct liege_list *l, const char *const *strings)
+{
+    for (; *strings; strings++)
+        if (strv_append(l, *strings) < 0)
+            return -ENOMEM;
+    return 0;
+}
+
 int strv_appendf(struct liege_list *l, const char *fmt, ...)
 {
     char *text = NULL;

@@ -12,15 +12,13 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/strv.h"
+#include "base/title.h"
 #include "cli/program.h"
 #include "cli/registry.h"
 #include "conf/conf.h"
 #include "conf/doc.h"
 #include "emperor/emperor.h"
 #include "instance/registry.h"
-
-extern char **environ;
 
 static int print(struct buf *b)
 {
@@ -89,6 +87,10 @@ static int run_emperor(const struct conf *c, const struct emperor_conf *e, struc
     r = set_environment(c);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot set the environment");
+    if (e->procname)
+        title_set("%s", e->procname);
+    else
+        title_set("liege: emperor%s%s", *c->name ? " " : "", c->name);
     return emperor_run(e, binary, (const char *const *)environ, err);
 }
 
@@ -120,8 +122,10 @@ static int become_instance(char **argv, struct errmsg *err)
 
     if (r < 0)
         return r;
+    char *called = argv[0];
     argv[0] = path;
     (void)execve(path, argv, environ);
+    argv[0] = called;
     return errmsg_set_errno(err, -errno, "cannot run %s", path);
 }
 
@@ -137,7 +141,7 @@ static int act(const struct conf *c, const struct conf_table *tables, size_t n_t
     return become_instance(argv, err);
 }
 
-int main(int argc, char *argv[])
+static int run(char **argv)
 {
     struct emperor_conf emperor = {0};
     struct conf_table tables[REGISTRY_MAX_TABLES];
@@ -155,12 +159,7 @@ int main(int argc, char *argv[])
     struct conf conf = {0};
     struct errmsg err = {"cannot go on"};
 
-    (void)argc;
-    int r = fd_open_standard();
-    if (r < 0)
-        return EXIT_FAILURE;
-    log_set_subject("liege");
-    r = conf_load(&in, &conf, &err);
+    int r = conf_load(&in, &conf, &err);
     if (r == 0) {
         r = act(&conf, tables, n_tables, &emperor, argv, &err);
         conf_release(tables, n_tables);
@@ -169,4 +168,18 @@ int main(int argc, char *argv[])
         log_error("%s", err.text);
     conf_done(&conf);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[])
+{
+    (void)argc;
+    if (fd_open_standard() < 0)
+        return EXIT_FAILURE;
+    log_set_subject("liege");
+    int r = title_init(&argv);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot start");
+        return EXIT_FAILURE;
+    }
+    return run(argv);
 }

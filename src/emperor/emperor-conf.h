@@ -15,6 +15,7 @@ struct emperor_conf {
     uint64_t freq_us;             /* between two looks at what cannot be watched */
 
     char *pidfile;
+    char *procname;
     char *stats; /* address */
     char *uid, *gid;
     char *binary_path; /* of vassals, instead of liege-instance */

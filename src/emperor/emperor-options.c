@@ -22,6 +22,8 @@ const struct liege_option emperor_options[] = {
       .help = "how often to look at a directory that the kernel cannot watch for us" },
     { .name = "emperor-pidfile", .type = LIEGE_OPTION_STRING, .offset = FIELD(pidfile),
       .arg = "FILE", .help = "write the Emperor's process id to this file" },
+    { .name = "emperor-procname", .type = LIEGE_OPTION_STRING, .offset = FIELD(procname),
+      .arg = "TITLE", .help = "the title of the Emperor's process, instead of \"liege: emperor\"" },
     { .name = "emperor-stats", .aliases = "emperor-stats-server", .type = LIEGE_OPTION_STRING,
       .offset = FIELD(stats), .arg = "ADDRESS",
       .help = "answer each connection to this address with the state of all vassals, as JSON" },

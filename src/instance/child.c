@@ -17,7 +17,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/title.h"
 #include "instance/load.h"
+#include "instance/procname.h"
 #include "ipc/family.h"
 #include "ipc/message.h"
 #include "worker/worker.h"
@@ -27,9 +29,25 @@ static _noreturn_ void end(int code)
     _exit(code);
 }
 
+/* What we are called in the log, and by ps(1). */
+static void set_role(const struct child_start *start, const char *role, const char *state)
+{
+    log_set_subject("%s%s%s", start->name, *start->name ? " " : "", role);
+    procname_set(start->registry, role);
+    title_set_state(state);
+}
+
+static void set_worker_role(const struct child_start *start, int id)
+{
+    char role[32];
+
+    (void)snprintf(role, sizeof(role), "worker %d", id);
+    set_role(start, role, "starting");
+}
+
 /* Everything that is the master's and not ours is closed; then signals as a program expects them.
  */
-static void leave_master(const struct child_start *start, const char *role)
+static void leave_master(const struct child_start *start)
 {
     int keep[LISTEN_MAX_SOCKETS + 5];
     size_t n_keep = 0;
@@ -46,7 +64,6 @@ static void leave_master(const struct child_start *start, const char *role)
         (void)log_errno(LOG_ERR, r, "cannot close the master's descriptors");
         end(EXIT_FAILURE);
     }
-    log_set_subject("%s%s%s", start->name, *start->name ? " " : "", role);
     logger_enter(start->logger, start->output_fd);
     proc_reset_signals();
     proc_catch_sigpipe();
@@ -112,10 +129,9 @@ _noreturn_ void lazy_worker_main(const struct child_start *start)
 {
     struct loaded loaded = {.site = NULL};
     struct errmsg err = {""};
-    char role[32];
 
-    (void)snprintf(role, sizeof(role), "worker %d", start->worker_id);
-    leave_master(start, role);
+    set_worker_role(start, start->worker_id);
+    leave_master(start);
     die_with_master(start);
     if (load(start, &loaded, &err) < 0)
         give_up(start->channel_fd, FAMILY_WORKER_FAILED, &err);
@@ -132,7 +148,7 @@ static _noreturn_ void forked_worker(const struct child_start *start, const stru
     die_with_master(start);
     if (message_send(channel_fd, &hello) < 0)
         end(EXIT_FAILURE); /* the master closed the channel: it wants us no more */
-    log_set_subject("%s%sworker %d", start->name, *start->name ? " " : "", id);
+    set_worker_role(start, id);
     logger_enter(start->logger, output_fd);
     apps_after_fork_child(&loaded->apps);
     serve(start, loaded, id, channel_fd);
@@ -168,10 +184,12 @@ _noreturn_ void zygote_main(const struct child_start *start)
     struct message_buffer buf;
     struct message m;
 
-    leave_master(start, "zygote");
+    set_role(start, "zygote", "loading");
+    leave_master(start);
     die_with_master(start);
     if (load(start, &loaded, &err) < 0)
         give_up(start->channel_fd, FAMILY_LOAD_FAILED, &err);
+    title_set_state("");
     if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)
         end(EXIT_FAILURE);
 

@@ -22,6 +22,7 @@ struct instance_conf {
     char *master_fifo;
     struct liege_list touch_reload;
     struct liege_list loggers;
+    char *procname;
     char *chdir;
 
     uint64_t processes;                /* once resolved (size.h) never 0 for "auto" */

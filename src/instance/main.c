@@ -14,28 +14,18 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "base/title.h"
 #include "conf/doc.h"
 #include "instance/check.h"
 #include "instance/daemon.h"
 #include "instance/master.h"
 #include "instance/takeover.h"
 
-extern char **environ;
-
 static const char *const no_strings[] = {NULL};
 
 static void warn(const char *text)
 {
     log_warning("%s", text);
-}
-
-/* The strings as a list of their own, which the process's title and environment cannot change. */
-static int copy_strings(char **strings, struct liege_list *ret)
-{
-    for (; *strings; strings++)
-        if (strv_append(ret, *strings) < 0)
-            return -ENOMEM;
-    return 0;
 }
 
 static int print_buf(int r, struct buf *b)
@@ -154,7 +144,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
 
 int main(int argc, char *argv[])
 {
-    _cleanup_(strv_done) struct liege_list args = {0}, env = {0};
+    _cleanup_(strv_done) struct liege_list env = {0}; /* as it was: ours may change */
     struct errmsg err = {""};
     int older_fd = -1;
 
@@ -166,14 +156,13 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     if (r == 0)
-        r = copy_strings(argv, &args);
+        r = title_init(&argv);
     if (r == 0)
-        r = copy_strings(environ, &env);
+        r = strv_copy(&env, (const char *const *)environ);
     if (r < 0) {
         (void)log_errno(LOG_ERR, r, "cannot start");
         return EXIT_FAILURE;
     }
-    return run((const char *const *)args.items,
-               env.items ? (const char *const *)env.items : no_strings, find_program(argv[0]),
-               older_fd);
+    return run((const char *const *)argv, env.items ? (const char *const *)env.items : no_strings,
+               find_program(argv[0]), older_fd);
 }

@@ -15,9 +15,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/title.h"
 #include "instance/child.h"
 #include "instance/master-private.h"
 #include "instance/order.h"
+#include "instance/procname.h"
 
 /* End */
 
@@ -231,10 +233,8 @@ static void on_patience(struct loop_timer *t)
 }
 
 /* Looks at what has been reported and does what follows from it. */
-static void on_step(struct loop_task *t)
+static void step(struct master *m)
 {
-    struct master *m = container_of(t, struct master, step);
-
     free_ended(m);
     if (m->stop_wanted > m->stopping)
         begin_stop(m);
@@ -268,6 +268,25 @@ static void on_step(struct loop_task *t)
         m->reload_wanted = false;
         reload_begin(m);
     }
+}
+
+static const char *describe_state(const struct master *m)
+{
+    if (m->stopping != STOP_NO)
+        return m->stopping == STOP_NOW ? "stopping" : "finishing";
+    if (!m->has_served)
+        return "starting";
+    if (m->next)
+        return "reloading";
+    return m->asleep ? "no workers" : "";
+}
+
+static void on_step(struct loop_task *t)
+{
+    struct master *m = container_of(t, struct master, step);
+
+    step(m);
+    title_set_state(describe_state(m));
 }
 
 /* Orders */
@@ -449,6 +468,8 @@ int master_run(const struct master_start *start)
     };
     struct errmsg err = {""};
 
+    procname_set(start->registry, "master");
+    title_set_state(describe_state(&m));
     list_init(&m.draining);
     logger_init(&m.logger);
     service_open(&m.service, start->environ);

@@ -13,6 +13,7 @@
 #include "instance/check.h"
 #include "instance/daemon.h"
 #include "instance/master-private.h"
+#include "instance/procname.h"
 
 /* How long the news of a reload waits for workers that are too busy to stop accepting. */
 #define PATIENCE_US US_PER_SEC
@@ -157,6 +158,7 @@ void reload_take_over(struct master *m)
     m->current = m->next;
     m->next = NULL;
     m->asleep = false;
+    procname_set(m->current->registry, "master");
     list_append(&m->draining, &old->link);
     generation_drain(old, FAMILY_DRAIN_SUCCEEDED);
     if (listeners_adjust(&m->current->listeners, &m->current->registry->instance, &err) < 0)

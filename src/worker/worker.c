@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/title.h"
 #include "ipc/family.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
@@ -117,6 +118,7 @@ static void drain(struct worker *w, enum family_drain how)
     w->draining = true;
     w->drain_idle_us = how == FAMILY_DRAIN_LAST ? 0 : DRAIN_IDLE_US;
     w->closes = how == FAMILY_DRAIN_LAST;
+    title_set_state("finishing");
     dispatch_take(w, w->closes);
     if (first) {
         accept_stop(w, how == FAMILY_DRAIN_LAST);
@@ -136,6 +138,7 @@ static int on_serve(struct channel *c, struct message *m)
     (void)m;
     if (w->draining || w->stopping)
         return 0;
+    title_set_state("");
     dispatch_take(w, true);
     int r = w->queue_listens ? accept_start(w) : -EIO;
     if (r < 0) {

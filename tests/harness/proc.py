@@ -95,6 +95,14 @@ def command_line(pid):
     return raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
 
 
+def wait_title(pid, title, timeout=PATIENCE):
+    """Waits until the process has this title or command line."""
+    deadline = time.monotonic() + timeout
+    while (found := command_line(pid)) != title:
+        assert time.monotonic() < deadline, f"the title is {found!r}"
+        os.sched_yield()
+
+
 def status(pid, field):
     """A line of /proc/PID/status: status(pid, "Uid") -> ["0", "0", "0", "0"]."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
