@@ -96,9 +96,8 @@ void psgi_call(struct liege_request *req)
 
     ENTER;
     SAVETMPS;
-    HV *hash = psgi_env_hash(aTHX_ interp.env, req);
+    HV *hash = psgi_env_begin(aTHX_ interp.env, req, psgi_input_begin(aTHX_ req));
     SV *env = sv_2mortal(newRV_inc(MUTABLE_SV(hash))); /* the application may overwrite $_[0] */
-    psgi_env_set_input(aTHX_ interp.env, hash, psgi_input_begin(aTHX_ req));
     interp.call = &call;
     interp.exit_dies = true;
 
@@ -115,8 +114,8 @@ void psgi_call(struct liege_request *req)
     SV **kept[] = {&call.responder, &call.writer};
     for (size_t i = 0; i < C_ARRAY_LENGTH(kept); i++)
         object_detach(aTHX_ kept[i]);
-    SvREFCNT_dec_NN(hash);
     FREETMPS; /* destructors of the application still run as part of the request */
+    psgi_env_end(aTHX_ interp.env, hash);
     LEAVE;
     interp.exit_dies = false;
     interp.call = NULL;

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* The environment hash of a request, by the letter of PSGI 1.1.
  *
- * This is the larger part of what the plugin costs, so nothing is computed twice. What is the same
- * for all requests is a hash that is copied whole; the hash values of all keys with a name of
- * their own are computed once; values that hardly ever change between requests (method, protocol,
- * host) are remembered, and given out as copies that share their text until someone writes to
- * them. Every application gets a hash and values of its own and may change them.
+ * Making one costs more than all else that the plugin does, so the hash of one request serves the
+ * next, with new text in the same values, if nobody can tell. An application may change the hash
+ * and its values, and keep them. So we remember which elements the hash had when it was given out,
+ * in its order. When it comes back, what was added is deleted; if something of ours is missing, if
+ * a value that is the same for all requests has changed, or if somebody else has the hash, the next
+ * request gets a new one. A value that somebody else has, or that is no longer plain text, is
+ * replaced by a new one when the next text is put there.
  *
  * psgi.version, psgi.errors and psgix.logger are references to one object for all requests. */
 #include "psgi-env.h"
+
+#include <assert.h>
 
 #include "psgi-errors.h"
 
 /* Enough buckets for an environment with the fields that browsers send. */
 #define N_BUCKETS 64
+
+/* What an application may have added without the hash being made anew. */
+#define MAX_ADDED 64
 
 /* clang-format off */
 #define ENV_KEYS(X)                                     \
@@ -25,6 +32,7 @@
     X(SERVER_NAME,      "SERVER_NAME")                  \
     X(SERVER_PORT,      "SERVER_PORT")                  \
     X(SERVER_PROTOCOL,  "SERVER_PROTOCOL")              \
+    X(SERVER_SOFTWARE,  "SERVER_SOFTWARE")              \
     X(CONTENT_LENGTH,   "CONTENT_LENGTH")               \
     X(REMOTE_ADDR,      "REMOTE_ADDR")                  \
     X(REMOTE_PORT,      "REMOTE_PORT")                  \
@@ -46,50 +54,58 @@ struct key {
     U32 hash; /* with the seed of this process */
 };
 
-/* Values that a connection, or a server, repeats. */
-enum memo {
-    MEMO_METHOD,
-    MEMO_SCRIPT,
-    MEMO_NAME,
-    MEMO_PORT,
-    MEMO_PROTOCOL,
-    MEMO_SCHEME,
-    MEMO_COUNT
+/* What a request may have, those above and its fields, each with a slot of that number. */
+#define N_SLOTS (ENV_COUNT + LIEGE_FIELD_COUNT)
+
+#define MAX_FIXED 16
+
+/* A value that is the same for all requests, a reference or a boolean: what it is, as far as it can
+ * be changed in place. */
+struct fixed {
+    const SV *sv;
+    U32 flags;
+    const SV *target; /* of a reference */
+    STRLEN len;       /* of a boolean's text, 0 or 1 */
+    char text;
+    IV number;
+};
+
+struct element {
+    const HEK *key;
+    const SV *value;
 };
 
 struct psgi_env {
-    HV *constant;
-    SV *memos[MEMO_COUNT];
-    struct key keys[ENV_COUNT];
-    struct key fields[LIEGE_FIELD_COUNT];
-    SV *name; /* of a field that has no id, while it is being put together */
+    HV *constant; /* what all hashes begin as */
+    struct key keys[N_SLOTS];
+    SV *name; /* of a field that has no slot, while it is being put together */
+    SV *software;
+
+    HV *hash; /* for the next request, or NULL */
+    U32 hash_flags, array_flags;
+    struct fixed fixed[MAX_FIXED];
+    size_t n_fixed;
+    SV *values[N_SLOTS];    /* in the hash, or NULL */
+    uint32_t used[N_SLOTS]; /* the last request that had it */
+    uint32_t serial;        /* of this request */
+    size_t n_values, n_used;
+
+    struct element elements[MAX_FIXED + N_SLOTS]; /* in the order of the hash */
+    size_t n_elements;
+    bool changed; /* they are no longer what is in the hash */
 };
 
 /* clang-format off */
-static const char *const key_names[ENV_COUNT] = {
+static const char *const key_names[N_SLOTS] = {
 #define ENV_NAME(id, name) [ENV_##id] = name,
     ENV_KEYS(ENV_NAME)
 #undef ENV_NAME
-};
-
-static const char *const field_names[LIEGE_FIELD_COUNT] = {
-    [LIEGE_FIELD_OTHER] = "",
-#define FIELD_NAME(id, name, key) [LIEGE_FIELD_##id] = key,
+    [ENV_COUNT + LIEGE_FIELD_OTHER] = "",
+#define FIELD_NAME(id, name, key) [ENV_COUNT + LIEGE_FIELD_##id] = key,
     LIEGE_FIELDS(FIELD_NAME)
 #undef FIELD_NAME
 };
 /* clang-format on */
-
-static void keys_init(pTHX_ const char *const *names, size_t n, struct key *ret_keys)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct key *key = &ret_keys[i];
-
-        key->name = names[i];
-        key->len = (I32)strlen(names[i]);
-        PERL_HASH(key->hash, key->name, (STRLEN)key->len);
-    }
-}
 
 /* A boolean that the application may overwrite in its copy, unlike PL_sv_yes. */
 static SV *new_bool(pTHX_ bool value)
@@ -102,7 +118,6 @@ static HV *constant_new(pTHX)
     const struct liege_host *host = interp.host;
     HV *hv = newHV();
     AV *version = newAV();
-    SV *software = newSVpvf("liege/%s", host->version);
 
     av_push(version, newSViv(1));
     av_push(version, newSViv(1));
@@ -117,9 +132,6 @@ static HV *constant_new(pTHX)
     (void)hv_stores(hv, "psgix.input.buffered", new_bool(aTHX_ true));
     (void)hv_stores(hv, "psgix.logger", psgi_logger_new(aTHX));
     (void)hv_stores(hv, "psgix.cleanup", new_bool(aTHX_ true));
-    (void)hv_stores(hv, "SERVER_SOFTWARE",
-                    newSVpvn_share(SvPVX(software), (I32)SvCUR(software), 0));
-    SvREFCNT_dec_NN(software);
     return hv;
 }
 
@@ -130,39 +142,220 @@ struct psgi_env *psgi_env_new(pTHX)
     Newxz(env, 1, struct psgi_env); /* Newxz() does not return without memory */
     env->constant = constant_new(aTHX);
     env->name = newSVpvs("HTTP_");
-    for (size_t i = 0; i < MEMO_COUNT; i++)
-        env->memos[i] = newSVpvs_share("");
-    keys_init(aTHX_ key_names, ENV_COUNT, env->keys);
-    keys_init(aTHX_ field_names, LIEGE_FIELD_COUNT, env->fields);
+    env->software = newSVpvf("liege/%s", interp.host->version);
+    for (size_t i = 0; i < N_SLOTS; i++) {
+        struct key *key = &env->keys[i];
+
+        key->name = key_names[i];
+        key->len = (I32)strlen(key->name);
+        PERL_HASH(key->hash, key->name, (STRLEN)key->len);
+    }
+    AV *av = newAV();
+    env->array_flags = SvFLAGS(av);
+    SvREFCNT_dec_NN(av);
     return env;
 }
 
-/* A value of its own for one request, cheap when it is the same as last time. */
-static SV *memo_sv(pTHX_ struct psgi_env *env, enum memo which, struct liege_str text)
-{
-    SV *sv = env->memos[which];
+/* A hash of our own */
 
-    if (SvCUR(sv) != text.len || memNE(SvPVX_const(sv), text.data, text.len)) {
-        SvREFCNT_dec_NN(sv);
-        sv = newSVpvn_share(text.data, (I32)text.len, 0);
-        env->memos[which] = sv;
+static struct fixed describe(const SV *sv)
+{
+    struct fixed f = {.sv = sv, .flags = SvFLAGS(sv)};
+
+    if (SvROK(sv)) {
+        f.target = SvRV(sv);
+    } else {
+        f.len = SvCUR(sv);
+        f.text = *SvPVX_const(sv);
+        f.number = SvIVX(sv);
     }
-    return newSVsv(sv);
+    return f;
 }
 
-static void store(pTHX_ HV *hv, const struct key *key, SV *value)
+static bool is_as_described(const struct fixed *f)
 {
-    (void)hv_store(hv, key->name, key->len, value, key->hash);
+    if (SvREFCNT(f->sv) != 1 || SvFLAGS(f->sv) != f->flags)
+        return false;
+    struct fixed now = describe(f->sv);
+    return now.target == f->target && now.len == f->len && now.text == f->text &&
+           now.number == f->number;
 }
 
-static void store_str(pTHX_ HV *hv, const struct key *key, struct liege_str text)
+/* A pointer @he to each element of @hv in turn. */
+#define FOR_EACH_ELEMENT(he, hv)                                                                   \
+    for (STRLEN he##_i = 0; he##_i <= HvMAX(hv); he##_i++)                                         \
+        for (HE *he = HvARRAY(hv)[he##_i]; he; he = HeNEXT(he))
+
+static void make_hash(pTHX_ struct psgi_env *env)
 {
-    /* Perl makes an undefined value of NULL. */
-    store(aTHX_ hv, key, newSVpvn(text.data ? text.data : "", text.len));
+    env->hash = newHVhv(env->constant);
+    env->hash_flags = SvFLAGS(env->hash);
+    Zero(env->values, N_SLOTS, SV *);
+    env->n_values = env->n_fixed = 0;
+    env->changed = true;
+    FOR_EACH_ELEMENT(he, env->hash)
+    {
+        assert(env->n_fixed < MAX_FIXED && (SvROK(HeVAL(he)) || SvCUR(HeVAL(he)) <= 1));
+        env->fixed[env->n_fixed++] = describe(HeVAL(he));
+    }
+}
+
+/* Remembers the elements that are in the hash now, all of which are ours. */
+static void remember(struct psgi_env *env)
+{
+    env->n_elements = 0;
+    FOR_EACH_ELEMENT(he, env->hash)
+    {
+        assert(env->n_elements < C_ARRAY_LENGTH(env->elements));
+        env->elements[env->n_elements++] =
+            (struct element){.key = HeKEY_hek(he), .value = HeVAL(he)};
+    }
+    env->changed = false;
+}
+
+/* Deletes what the application has added. False if something of ours is not where it was, or if too
+ * much was added. */
+static bool delete_added(pTHX_ const struct psgi_env *env, HV *hv)
+{
+    HE *added[MAX_ADDED];
+    size_t n_added = 0, n = 0;
+
+    if (!HvARRAY(hv))
+        return false; /* undef %$env */
+    FOR_EACH_ELEMENT(he, hv)
+    {
+        const struct element *next = &env->elements[n];
+        if (n < env->n_elements && next->key == HeKEY_hek(he) && next->value == HeVAL(he))
+            n++;
+        else if (n_added < MAX_ADDED)
+            added[n_added++] = he;
+        else
+            return false;
+    }
+    if (n < env->n_elements)
+        return false;
+    for (size_t i = 0; i < n_added; i++)
+        (void)hv_delete(hv, HeKEY(added[i]),
+                        HeUTF8(added[i]) ? -HeKLEN(added[i]) : HeKLEN(added[i]), G_DISCARD);
+    return true;
+}
+
+/* The next request has another input. False if somebody else has this reference to it. */
+static bool release_input(pTHX_ const struct psgi_env *env)
+{
+    SV *sv = env->values[ENV_INPUT];
+
+    if (SvREFCNT(sv) != 1 || SvFLAGS(sv) != (SVt_IV | SVf_ROK))
+        return false;
+    SV *input = SvRV(sv);
+    SvROK_off(sv);
+    SvRV_set(sv, NULL);
+    SvREFCNT_dec_NN(input);
+    return true;
+}
+
+static bool can_be_used_again(pTHX_ const struct psgi_env *env, HV *hv)
+{
+    /* An iterator that was begun, or a weak reference, shows in the flags. */
+    if (SvREFCNT(hv) != 1 || SvFLAGS(hv) != env->hash_flags || !delete_added(aTHX_ env, hv))
+        return false;
+    for (size_t i = 0; i < env->n_fixed; i++)
+        if (!is_as_described(&env->fixed[i]))
+            return false;
+    return release_input(aTHX_ env);
+}
+
+void psgi_env_end(pTHX_ struct psgi_env *env, HV *hash)
+{
+    if (can_be_used_again(aTHX_ env, hash))
+        env->hash = hash;
+    else
+        SvREFCNT_dec_NN(hash);
+}
+
+/* Values of a request */
+
+/* The value in that slot, or NULL. This request has it. */
+static SV *use(struct psgi_env *env, size_t slot)
+{
+    if (env->used[slot] != env->serial && env->values[slot])
+        env->n_used++;
+    env->used[slot] = env->serial;
+    return env->values[slot];
+}
+
+/* Puts a new value into a slot. */
+static void store(pTHX_ struct psgi_env *env, size_t slot, SV *value)
+{
+    const struct key *key = &env->keys[slot];
+
+    if (!env->values[slot]) {
+        env->n_values++;
+        env->n_used++;
+    }
+    (void)hv_store(env->hash, key->name, key->len, value, key->hash);
+    env->values[slot] = value;
+    env->changed = true;
+}
+
+static void put(pTHX_ struct psgi_env *env, size_t slot, struct liege_str text)
+{
+    const char *data = text.data ? text.data : ""; /* Perl makes an undefined value of NULL */
+    SV *sv = use(env, slot);
+
+    if (sv && SvREFCNT(sv) == 1 && SvFLAGS(sv) == (SVt_PV | SVf_POK | SVp_POK))
+        sv_setpvn(sv, data, text.len);
+    else
+        store(aTHX_ env, slot, newSVpvn(data, text.len));
+}
+
+static void put_input(pTHX_ struct psgi_env *env, GV *input)
+{
+    SV *sv = use(env, ENV_INPUT);
+
+    if (!sv) {
+        store(aTHX_ env, ENV_INPUT, newRV_inc(MUTABLE_SV(input)));
+        return;
+    }
+    SvRV_set(sv, SvREFCNT_inc_simple_NN(MUTABLE_SV(input))); /* as release_input() left it */
+    SvROK_on(sv);
+}
+
+static bool is_empty_array(const struct psgi_env *env, SV *sv)
+{
+    return SvREFCNT(sv) == 1 && SvFLAGS(sv) == env->array_flags && AvFILLp((AV *)sv) < 0;
+}
+
+static void put_cleanup_handlers(pTHX_ struct psgi_env *env)
+{
+    SV *sv = use(env, ENV_CLEANUP_HANDLERS);
+
+    if (!sv || SvREFCNT(sv) != 1 || SvFLAGS(sv) != (SVt_IV | SVf_ROK) ||
+        !is_empty_array(env, SvRV(sv)))
+        store(aTHX_ env, ENV_CLEANUP_HANDLERS, newRV_noinc((SV *)newAV()));
+}
+
+static void put_content_length(pTHX_ struct psgi_env *env, uint64_t length)
+{
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%" PRIu64, length);
+
+    put(aTHX_ env, ENV_CONTENT_LENGTH, (struct liege_str){text, (size_t)n});
+}
+
+static void delete_unused(pTHX_ struct psgi_env *env)
+{
+    for (size_t i = 0; i < N_SLOTS; i++)
+        if (env->values[i] && env->used[i] != env->serial) {
+            (void)hv_delete(env->hash, env->keys[i].name, env->keys[i].len, G_DISCARD);
+            env->values[i] = NULL;
+            env->n_values--;
+            env->changed = true;
+        }
 }
 
 /* "X-Foo" has the key "HTTP_X_FOO". */
-static void store_other(pTHX_ struct psgi_env *env, HV *hv, const struct liege_field *field)
+static void store_other(pTHX_ struct psgi_env *env, const struct liege_field *field)
 {
     static const STRLEN prefix = sizeof("HTTP_") - 1;
     SV *name = env->name;
@@ -170,23 +363,11 @@ static void store_other(pTHX_ struct psgi_env *env, HV *hv, const struct liege_f
     char *to = SvGROW(name, prefix + field->name.len + 1) + prefix;
     for (size_t i = 0; i < field->name.len; i++)
         to[i] = field->name.data[i] == '-' ? '_' : toUPPER_A(field->name.data[i]);
-    (void)hv_store(hv, SvPVX(name), (I32)(prefix + field->name.len),
+    (void)hv_store(env->hash, SvPVX(name), (I32)(prefix + field->name.len),
                    newSVpvn(field->value.data ? field->value.data : "", field->value.len), 0);
 }
 
-static void store_fields(pTHX_ struct psgi_env *env, HV *hv, const struct liege_request *req)
-{
-    for (size_t i = 0; i < req->n_fields; i++) {
-        const struct liege_field *field = &req->fields[i];
-
-        if (field->id == LIEGE_FIELD_OTHER)
-            store_other(aTHX_ env, hv, field);
-        else
-            store_str(aTHX_ hv, &env->fields[field->id], field->value);
-    }
-}
-
-/* Adds the web server's variables; what is in @hv already stays. */
+/* Adds the web server's variables; what is in the hash already stays. */
 static void store_vars(pTHX_ HV *hv, const struct liege_request *req)
 {
     for (size_t i = req->n_vars; i > 0; i--) { /* of equal names the last one counts */
@@ -198,33 +379,51 @@ static void store_vars(pTHX_ HV *hv, const struct liege_request *req)
     }
 }
 
-HV *psgi_env_hash(pTHX_ struct psgi_env *env, const struct liege_request *req)
+/* Everything that has a slot. */
+static void put_known(pTHX_ struct psgi_env *env, const struct liege_request *req, GV *input)
 {
-    const struct key *keys = env->keys;
-    HV *hv = newHVhv(env->constant);
-
-    store(aTHX_ hv, &keys[ENV_REQUEST_METHOD], memo_sv(aTHX_ env, MEMO_METHOD, req->method));
-    store(aTHX_ hv, &keys[ENV_SCRIPT_NAME], memo_sv(aTHX_ env, MEMO_SCRIPT, req->script_name));
-    store(aTHX_ hv, &keys[ENV_SERVER_NAME], memo_sv(aTHX_ env, MEMO_NAME, req->server_name));
-    store(aTHX_ hv, &keys[ENV_SERVER_PORT], memo_sv(aTHX_ env, MEMO_PORT, req->server_port));
-    store(aTHX_ hv, &keys[ENV_SERVER_PROTOCOL], memo_sv(aTHX_ env, MEMO_PROTOCOL, req->protocol));
-    store(aTHX_ hv, &keys[ENV_URL_SCHEME], memo_sv(aTHX_ env, MEMO_SCHEME, req->scheme));
-    store_str(aTHX_ hv, &keys[ENV_PATH_INFO], req->path);
-    store_str(aTHX_ hv, &keys[ENV_REQUEST_URI], req->target);
-    store_str(aTHX_ hv, &keys[ENV_QUERY_STRING], req->query);
+    put(aTHX_ env, ENV_REQUEST_METHOD, req->method);
+    put(aTHX_ env, ENV_SCRIPT_NAME, req->script_name);
+    put(aTHX_ env, ENV_PATH_INFO, req->path);
+    put(aTHX_ env, ENV_REQUEST_URI, req->target);
+    put(aTHX_ env, ENV_QUERY_STRING, req->query);
+    put(aTHX_ env, ENV_SERVER_NAME, req->server_name);
+    put(aTHX_ env, ENV_SERVER_PORT, req->server_port);
+    put(aTHX_ env, ENV_SERVER_PROTOCOL, req->protocol);
+    put(aTHX_ env, ENV_SERVER_SOFTWARE,
+        (struct liege_str){SvPVX(env->software), SvCUR(env->software)});
+    put(aTHX_ env, ENV_URL_SCHEME, req->scheme);
     if (req->remote_addr.len > 0) {
-        store_str(aTHX_ hv, &keys[ENV_REMOTE_ADDR], req->remote_addr);
-        store_str(aTHX_ hv, &keys[ENV_REMOTE_PORT], req->remote_port);
+        put(aTHX_ env, ENV_REMOTE_ADDR, req->remote_addr);
+        put(aTHX_ env, ENV_REMOTE_PORT, req->remote_port);
     }
-    store_fields(aTHX_ env, hv, req);
     if (req->has_body)
-        store(aTHX_ hv, &keys[ENV_CONTENT_LENGTH], newSVpvf("%" UVuf, (UV)req->body_length));
-    store(aTHX_ hv, &keys[ENV_CLEANUP_HANDLERS], newRV_noinc((SV *)newAV()));
-    store_vars(aTHX_ hv, req);
-    return hv;
+        put_content_length(aTHX_ env, req->body_length);
+    put_cleanup_handlers(aTHX_ env);
+    put_input(aTHX_ env, input);
+    for (size_t i = 0; i < req->n_fields; i++)
+        if (req->fields[i].id != LIEGE_FIELD_OTHER)
+            put(aTHX_ env, ENV_COUNT + req->fields[i].id, req->fields[i].value);
 }
 
-void psgi_env_set_input(pTHX_ const struct psgi_env *env, HV *hash, SV *input)
+HV *psgi_env_begin(pTHX_ struct psgi_env *env, const struct liege_request *req, GV *input)
 {
-    store(aTHX_ hash, &env->keys[ENV_INPUT], input);
+    if (!env->hash)
+        make_hash(aTHX_ env);
+    env->serial++;
+    env->n_used = 0;
+    put_known(aTHX_ env, req, input);
+    if (env->n_used < env->n_values)
+        delete_unused(aTHX_ env);
+    if (env->changed)
+        remember(env);
+    /* What has no slot is not remembered, and so deleted afterwards. */
+    for (size_t i = 0; i < req->n_fields; i++)
+        if (req->fields[i].id == LIEGE_FIELD_OTHER)
+            store_other(aTHX_ env, &req->fields[i]);
+    store_vars(aTHX_ env->hash, req);
+
+    HV *hash = env->hash;
+    env->hash = NULL;
+    return hash;
 }

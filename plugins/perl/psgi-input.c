@@ -351,12 +351,12 @@ static bool handle_is_unused(pTHX)
            SvSTASH(gv) == SvSTASH(io) && SvSTASH(gv) == gv_stashpvs(INPUT_CLASS, 0);
 }
 
-SV *psgi_input_begin(pTHX_ struct liege_request *req)
+GV *psgi_input_begin(pTHX_ struct liege_request *req)
 {
     if (!interp.input)
         handle_new(aTHX);
     object_set(aTHX_ interp.input_io, req);
-    return newRV_inc(MUTABLE_SV(interp.input));
+    return interp.input;
 }
 
 void psgi_input_end(pTHX)

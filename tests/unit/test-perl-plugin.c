@@ -319,6 +319,46 @@ static void test_env(void **state)
     exchange_done(&bare);
 }
 
+/* A request that has all that one can have. */
+static void play(void *app, const char *trick)
+{
+    static char cookie[8001], target[64];
+    struct exchange x;
+
+    for (size_t i = 0; i + 4 < sizeof(cookie); i += 4)
+        memcpy(cookie + i, "long", 4);
+    (void)snprintf(target, sizeof(target), "/%%C3%%A4?%s", trick);
+    exchange_init(&x, "POST", target);
+    exchange_add_field(&x, LIEGE_FIELD_HOST, "Host", "example.org");
+    exchange_add_field(&x, LIEGE_FIELD_COOKIE, "Cookie", cookie);
+    exchange_add_field(&x, LIEGE_FIELD_OTHER, "X-Secret", "1");
+    exchange_set_body(&x, "body", 4);
+    call(&x, app);
+    exchange_done(&x);
+}
+
+/* Whatever an application does to its environment, the next request's is as the first one's was,
+ * and what it keeps of it stays as it was. */
+static void test_env_is_like_new(void **state)
+{
+    (void)state;
+    void *app = load("environment.psgi");
+    _cleanup_free_ char *first = get(app, "/plain"), *tricks = get(app, "/tricks");
+    unsigned n = 0;
+
+    assert_contains(first, "PATH_INFO=/plain");
+    for (char *rest = tricks, *trick = NULL; (trick = strsep(&rest, " ")); n++) {
+        print_message("%s\n", trick);
+        for (int again = 0; again < 2; again++) {
+            play(app, trick);
+            _cleanup_free_ char *then = get(app, "/plain"), *wrong = get(app, "/kept");
+            assert_string_equal(then, first);
+            assert_string_equal(wrong, "");
+        }
+    }
+    assert_true(n > 40);
+}
+
 static void test_input(void **state)
 {
     (void)state;
@@ -619,6 +659,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_client_gone),
         cmocka_unit_test(test_env),
+        cmocka_unit_test(test_env_is_like_new),
         cmocka_unit_test(test_input),
         cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_log),
