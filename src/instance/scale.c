@@ -37,6 +37,15 @@ static void note(struct scale *s, const struct scale_sample *x)
     s->of_sum += x->n_ready;
 }
 
+/* Those that go have been idle all the time: the others are judged by what they did meanwhile, and
+ * need not begin anew. */
+static void forget_idle(struct scale *s, unsigned n)
+{
+    s->least_idle -= MIN(n, s->least_idle);
+    for (size_t i = 0; i < SCALE_PARTS; i++)
+        s->parts[i] -= MIN(n, s->parts[i]);
+}
+
 /* Fewer, if more than @spare workers had nothing to do at any time of the last @window_us. They are
  * looked back on in parts, so that it is known soon after their end. */
 static int shrink_after(struct scale *s, const struct scale_sample *x, uint64_t window_us,
@@ -172,8 +181,12 @@ int scale_decide(struct scale *s, const struct scale_conf *c, const struct scale
         return 0;
     }
     s->n_none_idle = s->n_short = 0;
-    s->n_parts = 0;
-    begin_window(s, x->now_us);
+    if (change < 0) {
+        forget_idle(s, (unsigned)-change);
+    } else {
+        s->n_parts = 0;
+        begin_window(s, x->now_us);
+    }
     s->changed_us = x->now_us;
     return change;
 }

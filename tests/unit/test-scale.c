@@ -111,6 +111,18 @@ static void test_spare_goes_within_two_seconds(void **state)
     }
 }
 
+/* What was left of a load when some went does not keep the others for another while. */
+static void test_the_rest_goes_as_soon_as_it_has_been_idle(void **state)
+{
+    (void)state;
+    begin(SCALE_SPARE, 1, 8);
+    n_workers = 8;
+    assert_int_equal(seconds(3, 8, 0, 0), 0);
+    assert_int_equal(go_on(8, 4, 0, 0), 0);
+    assert_int_equal(go_on(6, 0, 0, 0), -3); /* idle for more than 1.2 s: four, one of them spare */
+    assert_int_equal(go_on(8, 0, 0, 0), -4);
+}
+
 static void test_step(void **state)
 {
     (void)state;
@@ -191,6 +203,7 @@ int main(void)
         cmocka_unit_test(test_spare_without_waiting),
         cmocka_unit_test(test_short_bursts_keep_workers),
         cmocka_unit_test(test_spare_goes_within_two_seconds),
+        cmocka_unit_test(test_the_rest_goes_as_soon_as_it_has_been_idle),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_spare2),
         cmocka_unit_test(test_backlog),
