@@ -42,6 +42,7 @@ struct liege_host {
     bool multithread;  /* more than one thread calls the application in a worker */
     uint64_t n_workers;
 
+    /* For the request that is being answered: to be looked up in each call. */
     const struct liege_respond *respond;
     const struct liege_body *body;
 

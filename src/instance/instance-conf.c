@@ -9,6 +9,7 @@
 #include "instance/log-sink.h"
 #include "instance/scale.h"
 #include "worker/scoreboard.h"
+#include "worker/warmup.h"
 
 #define FIELD(f)  offsetof(struct instance_conf, f)
 #define US_A_YEAR (366ULL * 24 * 3600 * US_PER_SEC)
@@ -22,6 +23,11 @@ static int check_algo(const char *value, char *reason, size_t size)
         (void)snprintf(reason, size, "'%.100s' is none of spare, spare2, backlog and busyness",
                        value);
     return r;
+}
+
+static int check_warmup(const char *value, char *reason, size_t size)
+{
+    return warmup_check(value, reason, size);
 }
 
 static int check_sink(const char *value, char *reason, size_t size)
@@ -131,6 +137,10 @@ const struct liege_option instance_options[] = {
       .help = "busyness: so many times cheaper-overload pass after a change before one is removed" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
+    { .name = "warmup", .type = LIEGE_OPTION_LIST, .offset = FIELD(warmup),
+      .check = check_warmup, .arg = "URL",
+      .help = "have the application answer a GET of /PATH or http://HOST/PATH before it serves, once for all "
+              "workers; if it does not answer 2xx or 3xx, it is not started" },
     { .name = "reload-mercy", .aliases = "worker-reload-mercy graceful-timeout", .type = LIEGE_OPTION_SECONDS,
       .offset = FIELD(reload_mercy_us), .max = US_A_YEAR, .dflt = "60", .arg = "SECONDS",
       .help = "how long workers that were told to end may finish their requests" },

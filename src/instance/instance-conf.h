@@ -31,6 +31,7 @@ struct instance_conf {
     uint64_t cheaper_busyness_min, cheaper_busyness_max, cheaper_busyness_multiplier;
     char *cheaper_algo;
     bool lazy_apps;
+    struct liege_list warmup;
     uint64_t reload_mercy_us; /* how long a graceful end may take */
     uint64_t start_timeout_us;
     bool graceful_on_term;

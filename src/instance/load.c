@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "conf/settings.h"
+#include "worker/warmup.h"
 #include "worker/worker.h"
 
 static int apply_environment(const struct conf *c, struct errmsg *err)
@@ -79,7 +80,10 @@ int load_applications(const struct child_start *start, struct apps *ret, struct 
         .plugin_wanted = r->plugin_wanted,
         .host = &host,
     };
-    return apps_load(ret, &in, err);
+    e = apps_load(ret, &in, err);
+    for (size_t i = 0; e == 0 && i < r->instance.warmup.n_items; i++)
+        e = warmup_run(r->instance.warmup.items[i], ret, &host, err);
+    return e;
 }
 
 static void warn_of_missing(const struct registry *r, const char *option, const char *value,
