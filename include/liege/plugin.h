@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "liege/app.h"
 #include "liege/option.h"
@@ -12,7 +13,7 @@
  * liege_plugin. It includes include/liege/ and nothing else of liege, and calls back only through
  * the struct liege_host that start() is given. */
 
-#define LIEGE_PLUGIN_ABI 3
+#define LIEGE_PLUGIN_ABI 4
 
 /* A sentence for the operator: where (file:line) and why. */
 struct liege_error {
@@ -69,6 +70,13 @@ struct liege_plugin {
      * process ends. A failure puts place and cause into @err ("/srv/app.py:12: SyntaxError: ...")
      * and the whole traceback into the log. */
     int (*load)(const char *source, void **ret_app, struct liege_error *err);
+
+    /* For the operator, before the process that loaded the applications forks: what the thread @tid
+     * (gettid(2)) or the descriptor @fd is to the application, in a few words: "\"poller\" at
+     * /srv/app.py:12 in run", "app.database". Return false with @text untouched or empty if the
+     * interpreter does not know. May be NULL. */
+    bool (*describe_thread)(pid_t tid, char *text, size_t size);
+    bool (*describe_fd)(int fd, char *text, size_t size);
 
     /* Around each fork of the process that loaded the applications. All may be NULL. */
     void (*before_fork)(void);

@@ -102,29 +102,6 @@ int interp_start(const struct python_conf *conf, struct liege_error *err)
     return 0;
 }
 
-/* Names the threads that were started while the application was loaded: a fork leaves them behind.
- */
-static void warn_of_threads(void)
-{
-    PyObject *modules = PyImport_GetModuleDict();                     /* borrowed */
-    PyObject *threading = PyDict_GetItemString(modules, "threading"); /* borrowed */
-    PyObject *list = threading ? PyObject_CallMethod(threading, "enumerate", NULL) : NULL;
-
-    for (Py_ssize_t i = 0; list && PyList_Check(list) && i < PyList_GET_SIZE(list); i++) {
-        PyObject *name = PyObject_GetAttrString(PyList_GET_ITEM(list, i), "name");
-        const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
-
-        if (text && strcmp(text, "MainThread") != 0)
-            host_log(LIEGE_LOG_WARNING,
-                     "thread \"%s\", started while the application was loaded, does not run in the "
-                     "workers: start it in os.register_at_fork(after_in_child=...)",
-                     text);
-        Py_XDECREF(name);
-    }
-    Py_XDECREF(list);
-    PyErr_Clear();
-}
-
 void interp_before_fork(void)
 {
     static bool prepared;
@@ -132,7 +109,6 @@ void interp_before_fork(void)
     flush_streams(); /* or a line begun before the fork would be printed by both */
     if (!prepared) {
         prepared = true;
-        warn_of_threads();
         (void)PyGC_Collect();
         call_function("gc", "freeze");
     }

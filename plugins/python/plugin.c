@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "api.h"
+#include "audit.h"
 #include "call.h"
 #include "host.h"
 #include "interp.h"
@@ -58,6 +59,8 @@ const struct liege_plugin liege_plugin = {
     .version = "Python " PY_VERSION,
     .start = plugin_start,
     .load = plugin_load,
+    .describe_thread = audit_describe_thread,
+    .describe_fd = audit_describe_fd,
     .before_fork = interp_before_fork,
     .after_fork_parent = interp_after_fork_parent,
     .after_fork_child = interp_after_fork_child,

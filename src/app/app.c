@@ -143,6 +143,22 @@ const struct app_mount *apps_route(const struct apps *a, const char *path, size_
     return NULL;
 }
 
+bool apps_describe_thread(const struct apps *a, pid_t tid, char *text, size_t size)
+{
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->describe_thread && a->plugins[i]->describe_thread(tid, text, size))
+            return true;
+    return false;
+}
+
+bool apps_describe_fd(const struct apps *a, int fd, char *text, size_t size)
+{
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->describe_fd && a->plugins[i]->describe_fd(fd, text, size))
+            return true;
+    return false;
+}
+
 void apps_before_fork(const struct apps *a)
 {
     for (size_t i = 0; i < a->n_plugins; i++)

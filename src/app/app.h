@@ -38,6 +38,10 @@ int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err) _
  * none fits. */
 const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len);
 
+/* What a thread or a descriptor is to an application: see liege/plugin.h. */
+bool apps_describe_thread(const struct apps *a, pid_t tid, char *text, size_t size);
+bool apps_describe_fd(const struct apps *a, int fd, char *text, size_t size);
+
 /* Calls the hook of that name in every language that has it. */
 void apps_before_fork(const struct apps *a);
 void apps_after_fork_parent(const struct apps *a);

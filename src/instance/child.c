@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/title.h"
+#include "instance/fork-check.h"
 #include "instance/load.h"
 #include "instance/procname.h"
 #include "ipc/family.h"
@@ -93,6 +94,21 @@ static int load(const struct child_start *start, struct loaded *ret, struct errm
     int r = load_applications(start, &ret->apps, err);
 
     return r < 0 ? r : load_static_files(start, &ret->site, err);
+}
+
+/* Loads for workers that are forked later. */
+static int load_to_fork(const struct child_start *start, struct loaded *ret, struct errmsg *err)
+{
+    _cleanup_(fork_check_done) struct fork_baseline before = {.fds = NULL};
+    enum fork_check mode = FORK_CHECK_WARN;
+
+    int r = fork_check_find(start->registry->instance.fork_check, &mode);
+    if (r == 0)
+        r = fork_check_begin(&before);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "fork-check");
+    r = load(start, ret, err);
+    return r < 0 ? r : fork_check_end(&before, mode, &ret->apps, err);
 }
 
 static _noreturn_ void serve(const struct child_start *start, const struct loaded *loaded, int id,
@@ -187,7 +203,7 @@ _noreturn_ void zygote_main(const struct child_start *start)
     set_role(start, "zygote", "loading");
     leave_master(start);
     die_with_master(start);
-    if (load(start, &loaded, &err) < 0)
+    if (load_to_fork(start, &loaded, &err) < 0)
         give_up(start->channel_fd, FAMILY_LOAD_FAILED, &err);
     title_set_state("");
     if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "instance/fork-check.h"
 #include "instance/log-sink.h"
 #include "instance/scale.h"
 #include "worker/scoreboard.h"
@@ -28,6 +29,16 @@ static int check_algo(const char *value, char *reason, size_t size)
 static int check_warmup(const char *value, char *reason, size_t size)
 {
     return warmup_check(value, reason, size);
+}
+
+static int check_fork_check(const char *value, char *reason, size_t size)
+{
+    enum fork_check mode = FORK_CHECK_OFF;
+    int r = fork_check_find(value, &mode);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "'%.100s' is none of warn, refuse and off", value);
+    return r;
 }
 
 static int check_sink(const char *value, char *reason, size_t size)
@@ -141,6 +152,10 @@ const struct liege_option instance_options[] = {
       .check = check_warmup, .arg = "URL",
       .help = "have the application answer a GET of /PATH or http://HOST/PATH before it serves, once for all "
               "workers; if it does not answer 2xx or 3xx, it is not started" },
+    { .name = "fork-check", .type = LIEGE_OPTION_STRING, .offset = FIELD(fork_check),
+      .check = check_fork_check, .dflt = "warn", .arg = "HOW",
+      .help = "threads and connections that the application has before its workers are forked: warn of them, "
+              "refuse to start with them, or off" },
     { .name = "reload-mercy", .aliases = "worker-reload-mercy graceful-timeout", .type = LIEGE_OPTION_SECONDS,
       .offset = FIELD(reload_mercy_us), .max = US_A_YEAR, .dflt = "60", .arg = "SECONDS",
       .help = "how long workers that were told to end may finish their requests" },

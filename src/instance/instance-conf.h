@@ -32,6 +32,7 @@ struct instance_conf {
     char *cheaper_algo;
     bool lazy_apps;
     struct liege_list warmup;
+    char *fork_check;         /* warn, refuse or off */
     uint64_t reload_mercy_us; /* how long a graceful end may take */
     uint64_t start_timeout_us;
     bool graceful_on_term;

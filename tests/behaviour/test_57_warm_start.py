@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Before the workers are forked: the application answers requests of the server's own (warmup)."""
+"""Before the workers are forked: the application answers requests of the server's own (warmup), and what
+it has that a fork would lose or share is found (fork-check)."""
 import json
 import signal
+import socket
 
 import pytest
 
@@ -101,3 +103,88 @@ def test_what_is_no_url(instance, url):
     server = instance(f"module = app\nwarmup = {url}", FILES, wait=False)
     assert server.wait() == 1
     server.wait_line(r"app\.ini:4: .*warmup")
+
+
+# What a fork would lose or share
+
+DATABASE = """
+import socket
+
+connection = socket.create_connection(("HOST", PORT))
+"""
+UNSAFE = """
+import asyncio
+import logging.handlers
+import socket
+import threading
+
+import database
+
+
+def poll(stop):
+    stop.wait()
+
+
+stop = threading.Event()
+threading.Thread(target=poll, args=(stop,), name="poller", daemon=True).start()
+statistics = socket.socket(type=socket.SOCK_DGRAM)
+statistics.connect(("127.0.0.1", 9))
+loop = asyncio.new_event_loop()
+
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"here"]
+"""
+FOUND = [r'thread "poller" at \S+/app\.py:11 in poll will not run in the workers: start it in each of them',
+         r"descriptor \d+ \(database\.connection\), which is connected to 127\.0\.0\.1:\d+, would be shared "
+         "by all workers: open it in each of them",
+         r"descriptor \d+ \(.*\), which waits for events \(epoll\), would be shared"]
+
+
+@pytest.fixture
+def unsafe():
+    """Files of an application with a thread and a connection, and the server that it has one to."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        host, port = s.getsockname()
+        yield {"app.py": UNSAFE,
+               "database.py": DATABASE.replace("HOST", host).replace("PORT", str(port))}
+
+
+@pytest.mark.plain
+def test_threads_and_connections_are_warned_of(instance, unsafe):
+    server = instance("module = app", unsafe)
+    for line in FOUND:
+        server.wait_line(f"warning: fork-check: {line}")
+    assert not server.log.find("127.0.0.1:9,")
+    assert client.get(server.address).body == b"here"
+
+
+def test_threads_and_connections_are_refused(instance, unsafe):
+    server = instance("module = app\nfork-check = refuse", unsafe, wait=False)
+    assert server.wait() == 3
+    server.wait_line(f"error: cannot start: fork-check: {FOUND[0]} \\(and more\\)")
+    for line in FOUND:
+        server.wait_line(f"error: fork-check: {line}")
+
+
+def test_a_reload_into_an_unsafe_application_keeps_the_old(instance, unsafe, folder):
+    server = instance("module = app\nfork-check = refuse", {"app.py": APP.replace("STATUS", "200 OK")})
+    for name, text in unsafe.items():
+        (folder / name).write_text(text)
+    server.kill(signal.SIGHUP)
+    server.wait_line("reload failed, the old generation goes on serving: fork-check: thread")
+    assert seen(server) == []
+
+
+@pytest.mark.parametrize("settings", ["fork-check = off", "lazy-apps = yes\nfork-check = refuse"])
+def test_no_check_and_no_fork(instance, unsafe, settings):
+    server = instance(f"module = app\n{settings}", unsafe)
+    assert client.get(server.address).body == b"here"
+    assert not server.log.find("fork-check")
+
+
+def test_no_such_check(instance):
+    server = instance("module = app\nfork-check = maybe", FILES, wait=False)
+    assert server.wait() == 1
+    server.wait_line(r"app\.ini:4: .*'maybe' is none of warn, refuse and off")

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -273,14 +274,39 @@ static void check_post_fork_hook(void *app)
     check_contains(plugin_host_log(), "ZeroDivisionError");
 }
 
-/* The first fork freezes what was loaded and tells of threads that stay behind. */
+/* Threads have names and places, descriptors those who have them. */
+static void check_descriptions(void *app)
+{
+    char text[256] = "";
+    pid_t tid = 0;
+    int fds[2];
+
+    check(app, "start_waiting_thread()", "started");
+    DIR *dir = opendir("/proc/self/task");
+    for (const struct dirent *e = NULL; dir && (e = readdir(dir));)
+        if (e->d_name[0] != '.' && atoi(e->d_name) != getpid())
+            tid = atoi(e->d_name);
+    (void)closedir(dir);
+    if (!plugin->describe_thread(tid, text, sizeof(text)))
+        die("thread %d is not known", (int)tid);
+    check_contains(text, "\"waiter\" at ");
+    check_contains(text, "start_cases.py:");
+    check_contains(text, " in wait_for_ever");
+    if (pipe(fds) < 0 || plugin->describe_fd(fds[0], text, sizeof(text)))
+        die("a pipe of ours is said to be Python's");
+    (void)snprintf(text, sizeof(text), "keep_descriptor(%d)", fds[0]);
+    check(app, text, "kept");
+    if (!plugin->describe_fd(fds[0], text, sizeof(text)) ||
+        strcmp(text, "start_cases.kept_file") != 0)
+        die("it is said to be \"%s\"", text);
+}
+
+/* The first fork freezes what was loaded. */
 static void check_before_fork(void *app)
 {
     check(app, "__import__('gc').get_freeze_count()", "0");
-    check(app, "start_waiting_thread()", "started");
     plugin->before_fork();
     plugin->after_fork_parent();
-    check_contains(plugin_host_log(), "4 thread \"waiter\"");
     check(app, "__import__('gc').get_freeze_count() > 1000", "True");
 }
 
@@ -340,6 +366,7 @@ static const struct start_case cases[] = {
       .run = check_server_thread },
     { .name = "exit", .settings = {{ "module", EVALUATE }}, .run = check_stop },
     { .name = "post_fork_hook", .settings = {{ "module", EVALUATE }}, .run = check_post_fork_hook },
+    { .name = "descriptions", .settings = {{ "module", EVALUATE }}, .run = check_descriptions },
     { .name = "first fork", .settings = {{ "module", EVALUATE }}, .run = check_before_fork },
 };
 /* clang-format on */

@@ -31,10 +31,23 @@ def write_from_thread(fd):
     return "started"
 
 
+def wait_for_ever(started):
+    started.set()
+    threading.Event().wait()
+
+
 def start_waiting_thread():
     """A thread that does not end by itself, and is not a daemon."""
-    threading.Thread(target=threading.Event().wait, name="waiter").start()
+    started = threading.Event()
+    threading.Thread(target=wait_for_ever, args=(started,), name="waiter").start()
+    started.wait()
     return "started"
+
+
+def keep_descriptor(fd):
+    global kept_file
+    kept_file = open(fd, "rb")
+    return "kept"
 
 
 def write_at_exit(fd):

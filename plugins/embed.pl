@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Writes a text file as a C string: embed.pl INPUT OUTPUT NAME. Used by the build for glue.pl.
+# Writes a text file as a C string: embed.pl INPUT OUTPUT NAME. Used by the build for code in a language
+# that is part of its plugin.
 use strict;
 use warnings;
 

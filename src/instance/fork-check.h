@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "app/app.h"
+#include "base/errmsg.h"
+
+/* What an application has when it is loaded that does not survive a fork, or is shared by all
+ * workers then: threads, connections, and what waits for events (epoll, inotify, io_uring). */
+
+enum fork_check {
+    FORK_CHECK_WARN,
+    FORK_CHECK_REFUSE,
+    FORK_CHECK_OFF,
+    FORK_CHECK_COUNT,
+};
+
+/* -EINVAL: there is none with this name. */
+int fork_check_find(const char *name, enum fork_check *ret) _must_check_;
+
+/* The descriptors of the process before the application is loaded. */
+struct fork_baseline {
+    int *fds;
+    size_t n_fds;
+};
+
+/* Notes them. Returns 0 or a negative errno. To be released with fork_check_done(). */
+int fork_check_begin(struct fork_baseline *before) _must_check_;
+void fork_check_done(struct fork_baseline *before);
+
+/* Logs what is there now and was not @before. Returns 0, or -EBUSY with @err if @mode is to refuse
+ * that, or another negative errno. */
+int fork_check_end(const struct fork_baseline *before, enum fork_check mode,
+                   const struct apps *apps, struct errmsg *err) _must_check_;
