@@ -201,6 +201,21 @@ int proc_signal(const struct proc *p, int sig)
     return syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0) < 0 ? -errno : 0;
 }
 
+char proc_state(pid_t pid)
+{
+    _cleanup_free_ char *text = NULL;
+    char path[64];
+    size_t len = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (file_read_all(path, 4096, &text, &len) < 0)
+        return 0;
+    const char *end_of_name = strrchr(text, ')');
+    if (!end_of_name || end_of_name[1] != ' ')
+        return '\0';
+    return end_of_name[2];
+}
+
 int proc_reap(struct proc *p, siginfo_t *ret)
 {
     siginfo_t info = {0};

@@ -73,6 +73,9 @@ void proc_catch_sigpipe(void);
 /* -ESRCH when it has ended and been reaped. */
 int proc_signal(const struct proc *p, int sig);
 
+/* The state of a process as in ps(1), "T" for a stopped one; 0 if it is not there (proc(5)). */
+char proc_state(pid_t pid);
+
 /* Reaps @p if it has ended: 1 with *@ret filled (waitid(2)) and @p made PROC_NONE, 0 if it still
  * runs, or a negative errno (-ECHILD: not our child). */
 int proc_reap(struct proc *p, siginfo_t *ret) _must_check_;

@@ -135,6 +135,7 @@ int generation_new(const struct generation_start *start, struct registry *regist
     loop_task_init(&g->sweep, on_sweep);
     keepers_init(&g->keepers, g->loop, on_keeper_end, g);
     zygote_init(&g->zygote, g);
+    watchdog_init(&g->watchdog, g);
     int r = scoreboard_open(&g->board, start->n_workers);
     if (r == 0)
         r = add_slots(g, start->n_workers);
@@ -153,6 +154,7 @@ struct generation *generation_free(struct generation *g)
     if (!g)
         return NULL;
     zygote_done(&g->zygote);
+    watchdog_stop(&g->watchdog);
     FOR_EACH_SLOT (s, g)
         remove_slot(s);
     loop_task_cancel(&g->sweep);
@@ -198,6 +200,7 @@ static void start_workers(struct generation *g)
 
 void generation_start(struct generation *g)
 {
+    watchdog_start(&g->watchdog);
     if (g->registry->instance.lazy_apps) {
         g->state = GENERATION_STARTING;
         start_workers(g);
@@ -469,12 +472,16 @@ void generation_on_zygote_ended(struct generation *g, const char *reason)
             slot_handle(s, SLOT_GONE, "lost with the zygote");
 }
 
-bool generation_has_pid(const struct generation *g, pid_t pid)
+struct slot *generation_slot_of(const struct generation *g, pid_t pid)
 {
-    if (g->zygote.child.proc.pid == pid || keepers_have_pid(&g->keepers, pid))
-        return true;
     FOR_EACH_SLOT (s, g)
         if (slot_pid(s) == pid)
-            return true;
-    return false;
+            return s;
+    return NULL;
+}
+
+bool generation_has_pid(const struct generation *g, pid_t pid)
+{
+    return g->zygote.child.proc.pid == pid || keepers_have_pid(&g->keepers, pid) ||
+           generation_slot_of(g, pid);
 }

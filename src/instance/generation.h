@@ -10,6 +10,7 @@
 #include "instance/listen.h"
 #include "instance/registry.h"
 #include "instance/slot.h"
+#include "instance/watchdog.h"
 #include "instance/zygote.h"
 
 /* All workers of one load of the configuration: the zygote that forks them, their slots, and the
@@ -51,6 +52,7 @@ struct generation {
     pid_t master;
 
     struct zygote zygote;
+    struct watchdog watchdog;
     struct list slots;      /* one for each worker that is wanted, and those that leave */
     size_t n_slots;         /* of the first kind */
     struct loop_task sweep; /* of those that have left */
@@ -100,6 +102,9 @@ void generation_stop(struct generation *g);
 
 /* How many of the workers that are wanted serve, and how many of those could take a request now. */
 void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigned *ret_n_idle);
+
+/* The slot of the process @pid, or NULL. */
+struct slot *generation_slot_of(const struct generation *g, pid_t pid);
 
 /* True while a worker of it may still take new connections. */
 bool generation_accepts(const struct generation *g);

@@ -142,20 +142,42 @@ void dispatch_take(struct worker *w, bool takes)
     listen_to_queue(w);
 }
 
+/* The master hears when the oldest call has to be over, should none of our threads see to it. */
+static void tell_due(struct worker *w)
+{
+    const struct crew *crew = &w->crew;
+    uint64_t began_us = 0;
+
+    if (w->conf->harakiri_us == 0)
+        return;
+    for (size_t i = 0; i < crew->n_members; i++) {
+        const struct exchange *x = crew->members[i].calling;
+        if (x && (began_us == 0 || x->conn->since_us < began_us))
+            began_us = x->conn->since_us;
+    }
+    const struct call_due due = {
+        .pid = began_us != 0 ? w->pid : 0,
+        .at_us = began_us + w->conf->harakiri_us,
+    };
+    scoreboard_set_call_due(worker_slot(w), due);
+}
+
 void dispatch_begin(struct worker *w, struct exchange *x)
 {
     w->n_calls++;
     crew_self()->calling = x;
+    tell_due(w);
     atomic_store_explicit(&worker_slot(w)->idle, false, memory_order_relaxed);
     crew_call_begin(&w->crew);
 }
 
 void dispatch_end(struct worker *w)
 {
-    crew_self()->calling = NULL;
     bool lead_was_lost = crew_call_end(&w->crew);
 
+    crew_self()->calling = NULL;
     w->n_calls--;
+    tell_due(w);
     if (w->stopping && w->n_calls == 0)
         loop_stop(w->loop, w->exit_code);
     if (lead_was_lost) {

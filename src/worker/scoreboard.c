@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
+
 int scoreboard_open(struct scoreboard *b, size_t n_workers)
 {
     /* Pages of workers that never are do not exist. */
@@ -65,4 +67,26 @@ bool scoreboard_has_many(const struct scoreboard *b, int id)
         all += n_conns(b, i);
     uint64_t share = (all + n - 1) / n;
     return n_conns(b, id) > share + share / 8;
+}
+
+#define DUE_MS_BITS 40 /* of the monotonic clock: 34 years */
+
+void scoreboard_set_call_due(struct scoreboard_slot *s, struct call_due due)
+{
+    uint64_t packed = due.pid == 0
+                          ? 0
+                          : (uint64_t)due.pid << DUE_MS_BITS |
+                                (due.at_us / US_PER_MS & ((UINT64_C(1) << DUE_MS_BITS) - 1));
+
+    atomic_store_explicit(&s->call_due, packed, memory_order_relaxed);
+}
+
+struct call_due scoreboard_call_due(const struct scoreboard_slot *s)
+{
+    uint64_t packed = atomic_load_explicit(&s->call_due, memory_order_relaxed);
+
+    return (struct call_due){
+        .pid = (pid_t)(packed >> DUE_MS_BITS),
+        .at_us = (packed & ((UINT64_C(1) << DUE_MS_BITS) - 1)) * US_PER_MS,
+    };
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/macro.h"
 
@@ -20,6 +21,7 @@ struct scoreboard_slot {
     _Atomic(uint32_t) n_conns;       /* of it, now */
     _Atomic(uint64_t) n_given;       /* connections given to the queue */
     _Atomic(uint64_t) n_taken;       /* and taken from it */
+    _Atomic(uint64_t) call_due;      /* struct call_due; 0: none */
 };
 
 struct scoreboard_memory {
@@ -51,6 +53,16 @@ static inline struct scoreboard_slot *scoreboard_slot(const struct scoreboard *b
 {
     return &b->memory->slots[id - 1];
 }
+
+/* When the oldest call of the application in a worker's process has to be over (harakiri). */
+struct call_due {
+    pid_t pid; /* 0: there is none */
+    uint64_t at_us;
+};
+
+/* Two processes may have the same slot for a while: both values are written at once. */
+void scoreboard_set_call_due(struct scoreboard_slot *s, struct call_due due);
+struct call_due scoreboard_call_due(const struct scoreboard_slot *s);
 
 /* True if worker @id has more connections than its share, and more than an eighth of it. */
 bool scoreboard_has_many(const struct scoreboard *b, int id);

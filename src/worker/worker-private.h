@@ -32,6 +32,7 @@ struct acceptor {
 struct worker {
     const struct worker_start *start;
     const struct worker_conf *conf;
+    pid_t pid;
     struct loop *loop;
     struct channel channel;
     struct loop_io wake; /* eventfd: SIGTERM came */

@@ -421,7 +421,7 @@ int worker_run(const struct worker_start *start)
     struct errmsg err = {"out of memory"};
 
     if (w) {
-        *w = (struct worker){.start = start, .conf = start->conf};
+        *w = (struct worker){.start = start, .conf = start->conf, .pid = getpid()};
         the_worker = w;
     }
     if (!w || set_up(w, &err) < 0) {

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A request that does not come back: the log says where it is, in whatever it hangs, and only its worker
 is replaced."""
+import os
+import signal
+
 import pytest
 
 from harness import client, proc
@@ -99,3 +102,27 @@ def test_a_slow_request_that_ends_in_time_is_only_warned_of(instance, folder):
         server.wait_line("warning: GET /slow from .* has been running for 0.6 s")
         assert int(c.request("/").body) == first
     assert not server.log.find("harakiri")
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_worker_that_is_stopped_as_a_whole(instance, threads):
+    """It cannot end itself: its master does. One without a request is left alone."""
+    server = instance(f"module = app\nharakiri = 1\nprocesses = 2\nthreads = {threads}", {"app.py": PYTHON})
+    stuck = hang(server, "/sleep")
+    worker = int(server.wait_line(r"worker (\d)\] warning: GET /sleep").group(1))
+    pids = {int(p): title for p in server.children()
+            if (title := proc.command_line(p)).startswith("liege: worker")}
+    [busy] = [p for p, title in pids.items() if title.startswith(f"liege: worker {worker} ")]
+    [idle] = set(pids) - {busy}
+    os.kill(busy, signal.SIGSTOP)
+    os.kill(idle, signal.SIGSTOP)
+    server.wait_line(rf"error: harakiri: worker {worker} \(pid {busy}\) has not ended itself and is stopped: "
+                     "it is killed")
+    assert stuck.at_end()
+    stuck.close()
+    server.wait_line(f"worker {worker} killed by signal 9")
+    assert client.get(server.address, "/pid").status == 200
+    os.kill(idle, signal.SIGCONT)
+    assert len(server.log.find("has not ended itself")) == 1
+    assert proc.alive(idle)
