@@ -96,7 +96,8 @@ const struct liege_option instance_options[] = {
       .help = "write the log to this file, opened after privileges are given up" },
     { .name = "logger", .type = LIEGE_OPTION_LIST, .flags = LIEGE_OPTION_RESTART,
       .offset = FIELD(loggers), .check = check_sink, .arg = "SINK",
-      .help = "write the log to file:PATH, syslog, syslog:NAME or stdio; several are possible" },
+      .help = "write the log to file:PATH, syslog, syslog:NAME, journald, journald:NAME or stdio; "
+              "several are possible" },
     { .name = "procname", .type = LIEGE_OPTION_STRING, .offset = FIELD(procname), .arg = "NAME",
       .help = "the processes are shown as \"NAME: master\", \"NAME: worker 1\" and so on" },
     { .name = "auto-procname", .type = LIEGE_OPTION_ALWAYS,

@@ -2,9 +2,10 @@
 /* Files are opened for appending, so that several processes can write one, and a file that was
  * moved away is written until it is opened anew.
  *
- * syslog(3) is not used: a process that forks while another thread is in there leaves its child
- * with locks that are never released (log-writer.c). What it does is little: a datagram for each
- * line. */
+ * syslog(3) and sd_journal_send(3) are not used: a process that forks while another thread is in
+ * there leaves its child with locks that are never released (log-writer.c). What they do is little:
+ * a datagram for each line. Those of the journal are described at
+ * https://systemd.io/JOURNAL_NATIVE_PROTOCOL. */
 #include "instance/log-sink.h"
 
 #include <assert.h>
@@ -13,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -21,6 +24,15 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/strv.h"
+
+#define NAME_MAX_BYTES    64  /* of what somebody calls us */
+#define SUBJECT_MAX_BYTES 255 /* base/log.c */
+
+/* Where the daemons listen. */
+static const char *const daemons[LOG_SINK_KIND_COUNT] = {
+    [LOG_SINK_SYSLOG] = _PATH_LOG,
+    [LOG_SINK_JOURNALD] = "/run/systemd/journal/socket",
+};
 
 /* Kind and argument of a setting; -EINVAL. */
 static int parse(const char *text, enum log_sink_kind *ret, const char **ret_argument)
@@ -30,10 +42,9 @@ static int parse(const char *text, enum log_sink_kind *ret, const char **ret_arg
         enum log_sink_kind kind;
         bool argument;
     } words[] = {
-        {"file:", LOG_SINK_FILE, true},
-        {"syslog:", LOG_SINK_SYSLOG, true},
-        {"syslog", LOG_SINK_SYSLOG, false},
-        {"stdio", LOG_SINK_STDIO, false},
+        {"file:", LOG_SINK_FILE, true},         {"syslog:", LOG_SINK_SYSLOG, true},
+        {"syslog", LOG_SINK_SYSLOG, false},     {"journald:", LOG_SINK_JOURNALD, true},
+        {"journald", LOG_SINK_JOURNALD, false}, {"stdio", LOG_SINK_STDIO, false},
     };
 
     *ret_argument = "";
@@ -60,7 +71,9 @@ int log_sink_check(const char *text, char *reason, size_t size)
     int r = parse(text, &kind, &argument);
 
     if (r < 0)
-        (void)snprintf(reason, size, "'%.200s' is none of file:PATH, syslog, syslog:NAME and stdio",
+        (void)snprintf(reason, size,
+                       "'%.200s' is none of file:PATH, syslog, syslog:NAME, journald, "
+                       "journald:NAME and stdio",
                        text);
     return r;
 }
@@ -80,21 +93,22 @@ static int open_file(const char *path, const struct cred *owner)
     return fd;
 }
 
-static int connect_syslog(int fd)
+static int connect_daemon(int fd, enum log_sink_kind kind)
 {
-    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", daemons[kind]);
     return connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-static int open_syslog(void)
+static int open_daemon(enum log_sink_kind kind)
 {
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -errno;
-    if (connect_syslog(fd) < 0)
-        log_debug("nobody listens at " _PATH_LOG); /* who writes a line tries again */
+    if (connect_daemon(fd, kind) < 0)
+        log_debug("nobody listens at %s", daemons[kind]); /* who writes a line tries again */
     return fd;
 }
 
@@ -104,7 +118,8 @@ static int open_kind(enum log_sink_kind kind, const char *argument, const struct
     case LOG_SINK_FILE:
         return open_file(argument, owner);
     case LOG_SINK_SYSLOG:
-        return open_syslog();
+    case LOG_SINK_JOURNALD:
+        return open_daemon(kind);
     default: {
         int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         return fd < 0 ? -errno : fd;
@@ -176,33 +191,109 @@ static int level_of(const char *line, size_t len)
     return memmem(line, len, "] warning: ", 11) ? LOG_WARNING : LOG_INFO;
 }
 
+static const char *name_of(const struct log_sink *s)
+{
+    return *s->argument ? s->argument : "liege";
+}
+
+static int send_datagram(const struct log_sink *s, const struct msghdr *msg)
+{
+    if (sendmsg(s->fd, msg, MSG_NOSIGNAL) >= 0)
+        return 0;
+    if (errno == EMSGSIZE)
+        return -EMSGSIZE;
+    int r = connect_daemon(s->fd, s->kind); /* it has been started anew, say */
+    if (r == 0 && sendmsg(s->fd, msg, MSG_NOSIGNAL) < 0)
+        r = -errno;
+    return r;
+}
+
 /* RFC 3164 but for the time: whoever receives it from this machine knows that. */
 static int say_to_syslog(const struct log_sink *s, const char *line, size_t len)
 {
     char head[128];
-    int n = snprintf(head, sizeof(head), "<%d>%.64s[%d]: ", LOG_DAEMON | level_of(line, len),
-                     *s->argument ? s->argument : "liege", (int)getpid());
+    int n = snprintf(head, sizeof(head), "<%d>%.*s[%d]: ", LOG_DAEMON | level_of(line, len),
+                     NAME_MAX_BYTES, name_of(s), (int)getpid());
     struct iovec iov[] = {{head, (size_t)n}, {(char *)line, len}};
     const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = COUNT_OF(iov)};
 
-    if (sendmsg(s->fd, &msg, MSG_NOSIGNAL) >= 0)
+    return send_datagram(s, &msg);
+}
+
+/* Bytes of the time that base/log.c puts in front, or 0: what a log-format makes has none. */
+static size_t time_len(const char *line, size_t len)
+{
+    static const char form[] = "0000-00-00 00:00:00.000 ";
+
+    if (len < strlen(form))
         return 0;
-    int r = connect_syslog(s->fd); /* it has been started anew, say */
-    if (r == 0 && sendmsg(s->fd, &msg, MSG_NOSIGNAL) < 0)
-        r = -errno;
-    return r;
+    for (size_t i = 0; i < strlen(form); i++)
+        if (form[i] == '0' ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+            return 0;
+    return strlen(form);
+}
+
+/* Bytes of the subject that base/log.c puts after the time, without its brackets, or 0. */
+static size_t subject_len(const char *line, size_t len, size_t time)
+{
+    if (time == 0 || len == time || line[time] != '[')
+        return 0;
+    const char *end = memmem(line + time, len - time, "] ", 2);
+    size_t n = end ? (size_t)(end - line) - time - 1 : 0;
+    return n <= SUBJECT_MAX_BYTES ? n : 0;
+}
+
+/* What is too large for a datagram goes in a file without a name that nobody can change any more;
+ * the datagram is empty but for its descriptor. */
+static int send_as_file(const struct log_sink *s, const struct iovec *iov, int n_iov)
+{
+    const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    const struct msghdr msg = {.msg_control = control.bytes,
+                               .msg_controllen = sizeof(control.bytes)};
+    _cleanup_close_ int fd = memfd_create("liege-log", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0 || writev(fd, iov, n_iov) < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)
+        return -errno;
+    control.align = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd))};
+    memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+    return send_datagram(s, &msg);
+}
+
+/* The journal knows the time; the subject stays in the message, too, where people look for it. */
+static int say_to_journal(const struct log_sink *s, const char *line, size_t len)
+{
+    char head[128 + NAME_MAX_BYTES + SUBJECT_MAX_BYTES];
+    size_t time = time_len(line, len), subject = subject_len(line, len, time);
+    int n =
+        snprintf(head, sizeof(head), "PRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=%.*s\n",
+                 level_of(line, len), LOG_DAEMON >> 3, NAME_MAX_BYTES, name_of(s));
+
+    if (subject > 0)
+        n += snprintf(head + n, sizeof(head) - (size_t)n, "LIEGE_SUBJECT=%.*s\n", (int)subject,
+                      line + time + 1);
+    n += snprintf(head + n, sizeof(head) - (size_t)n, "MESSAGE=");
+    struct iovec iov[] = {{head, (size_t)n}, {(char *)line + time, len - time}, {(char *)"\n", 1}};
+    const struct msghdr msg = {.msg_iov = iov, .msg_iovlen = COUNT_OF(iov)};
+    int r = send_datagram(s, &msg);
+    return r == -EMSGSIZE || r == -ENOBUFS ? send_as_file(s, iov, COUNT_OF(iov)) : r;
 }
 
 int log_sink_write(const struct log_sink *s, const char *lines, size_t len)
 {
     int r = 0;
 
-    if (s->kind != LOG_SINK_SYSLOG)
+    if (!daemons[s->kind])
         return write_all(s->fd, lines, len);
     while (len > 0) {
         const char *end = memchr(lines, '\n', len);
         size_t n = end ? (size_t)(end - lines) : len;
-        int sent = say_to_syslog(s, lines, n);
+        int sent =
+            s->kind == LOG_SINK_SYSLOG ? say_to_syslog(s, lines, n) : say_to_journal(s, lines, n);
         r = r < 0 ? r : sent;
         n += end != NULL;
         lines += n;

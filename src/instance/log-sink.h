@@ -13,17 +13,18 @@ enum log_sink_kind {
     LOG_SINK_STDIO, /* the standard error that the master was started with */
     LOG_SINK_FILE,
     LOG_SINK_SYSLOG,
+    LOG_SINK_JOURNALD, /* systemd's */
     LOG_SINK_KIND_COUNT,
 };
 
 struct log_sink {
     enum log_sink_kind kind;
-    char *argument; /* path of a file, or the name that syslog shows */
+    char *argument; /* path of a file, or the name that syslog and the journal show */
     int fd;         /* -1: none */
 };
 
-/* Checks "file:PATH", "syslog", "syslog:NAME", "stdio", or a path alone. Returns 0, or -EINVAL with
- * a sentence in @reason. */
+/* Checks "file:PATH", "syslog", "syslog:NAME", "journald", "journald:NAME", "stdio", or a path
+ * alone. Returns 0, or -EINVAL with a sentence in @reason. */
 int log_sink_check(const char *text, char *reason, size_t size) _must_check_;
 
 /* Opens what log_sink_check() accepts. A file that is made will belong to @owner. Returns 0, or a

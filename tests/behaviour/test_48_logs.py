@@ -70,16 +70,24 @@ def test_several_sinks_get_every_line(web, folder):
     wait_for(folder / "two", says.serving())
 
 
-# Runs a program where /dev/log is the socket of its first argument.
+# Each runs a program where the daemon's socket is that of its first argument.
 OWN_DEV_LOG = """
 mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/urandom c 1 9 &&
 mkdir /dev/shm && ln -s "$1" /dev/log && shift && exec "$@"
 """
+OWN_JOURNAL = """
+mount -t tmpfs none /run && mkdir -p /run/systemd/journal &&
+ln -s "$1" /run/systemd/journal/socket && shift && exec "$@"
+"""
 
 
-def syslog_daemon(folder):
+def where(script, path):
+    return ["unshare", "--mount", "sh", "-c", script, "-", path]
+
+
+def daemon_at(path):
     daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    daemon.bind(str(folder / "syslog"))
+    daemon.bind(str(path))
     daemon.settimeout(30)
     return daemon
 
@@ -93,18 +101,76 @@ def received(daemon, pattern):
 
 @pytest.mark.needs_root
 def test_syslog_and_its_restart(web, folder):
-    wrapper = ["unshare", "--mount", "sh", "-c", OWN_DEV_LOG, "-", folder / "syslog"]
-    with syslog_daemon(folder) as daemon:
+    wrapper = where(OWN_DEV_LOG, folder / "syslog")
+    with daemon_at(folder / "syslog") as daemon:
         server = web("logger = syslog:shop\nlogto = {folder}/log", wrapper=wrapper)
         text = received(daemon, says.serving())
         assert re.match(rf"<30>shop\[{server.pid}\]: .*\[app\.ini\] generation 1 serves with", text)
     (folder / "syslog").unlink()
     server.kill(signal.SIGTTIN)
     wait_for(folder / "log", "2 workers are wanted")
-    with syslog_daemon(folder) as daemon:
+    with daemon_at(folder / "syslog") as daemon:
         server.kill(signal.SIGTTIN)
         assert received(daemon, "3 workers are wanted")
     wait_for(folder / "log", r"\d+ lines are missing here")
+
+
+def entry(daemon, pattern):
+    """The next entry of the journal whose message @pattern finds. -> {field: value}"""
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(daemon, 65536, 1)
+        for fd in descriptors:
+            with open(fd, "rb") as file:
+                file.seek(0)
+                data = file.read()
+        fields = dict(line.split("=", 1) for line in data.decode().splitlines())
+        if re.search(pattern, fields["MESSAGE"]):
+            return fields
+
+
+@pytest.mark.needs_root
+def test_the_journal_and_its_restart(web, folder):
+    wrapper = where(OWN_JOURNAL, folder / "journal")
+    with daemon_at(folder / "journal") as daemon:
+        server = web("logger = journald:shop\nlogto = {folder}/log", wrapper=wrapper)
+        assert entry(daemon, says.serving()) == {
+            "PRIORITY": "6", "SYSLOG_FACILITY": "3", "SYSLOG_IDENTIFIER": "shop",
+            "LIEGE_SUBJECT": "app.ini",
+            "MESSAGE": "[app.ini] generation 1 serves with 1 worker"}
+        assert client.get(server.address, "/query?here").status == 200
+        assert "LIEGE_SUBJECT" not in entry(daemon, '"GET /query.here HTTP/1.1" 200 ')
+    (folder / "journal").unlink()
+    server.kill(signal.SIGTTIN)
+    wait_for(folder / "log", "2 workers are wanted")
+    with daemon_at(folder / "journal") as daemon:
+        server.kill(signal.SIGTTIN)
+        assert entry(daemon, "3 workers are wanted")["LIEGE_SUBJECT"] == "app.ini"
+    wait_for(folder / "log", r"\d+ lines are missing here")
+
+
+@pytest.mark.needs_root
+def test_the_journal_hears_how_bad_it_is_and_of_whom(instance, folder):
+    app = "def application(environ, start_response):\n    raise KeyError('lost')\n"
+    with daemon_at(folder / "journal") as daemon:
+        server = instance("module = app\nlogger = journald", {"app.py": app}, wait=False,
+                          wrapper=where(OWN_JOURNAL, folder / "journal"))
+        entry(daemon, says.serving())
+        assert client.get(server.address).status == 500
+        fields = entry(daemon, "KeyError: 'lost'")
+        assert fields["PRIORITY"] == "3" and fields["SYSLOG_IDENTIFIER"] == "liege"
+        assert fields["LIEGE_SUBJECT"] == "app.ini worker 1"
+
+
+@pytest.mark.needs_root
+def test_a_line_that_is_too_large_for_a_datagram(web, folder):
+    target = "/query?" + "x" * 8000
+    n = 28  # 224 kB: more than a datagram of a UNIX socket has room for
+    with daemon_at(folder / "journal") as daemon:
+        server = web("logger = journald\nlog-format = " + "%(uri)" * n,
+                     wrapper=where(OWN_JOURNAL, folder / "journal"))
+        entry(daemon, says.serving())
+        assert client.get(server.address, target).status == 200
+        assert entry(daemon, "^/query")["MESSAGE"] == target * n
 
 
 def test_what_an_application_prints_has_its_name(instance, folder):
