@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ static char *area; /* NULL: no room */
 static size_t area_size;
 static char title[TITLE_MAX_BYTES];
 static struct liege_list arguments, environment; /* the copies */
-static char *nothing;
+static char **environ_array; /* environ's; strings that are taken out of it stay in the copy */
 
 /* The strings that lie one behind the other from @end on: returns the end of the last. */
 static char *follow(char **strings, char *end)
@@ -35,15 +36,22 @@ int title_init(char ***argv)
 
     if (r == 0)
         r = strv_copy(&environment, (const char *const *)environ);
+    if (r == 0)
+        environ_array = calloc(environment.n_items + 1, sizeof(*environ_array));
+    if (r == 0 && !environ_array)
+        r = -ENOMEM;
     if (r < 0 || !arguments.items) {
         strv_done(&arguments);
         strv_done(&environment);
+        free(environ_array);
         return r;
     }
     area = (*argv)[0];
     area_size = (size_t)(follow(environ, follow(*argv, area)) - area);
     *argv = arguments.items;
-    environ = environment.items ? environment.items : &nothing;
+    for (size_t i = 0; i < environment.n_items; i++)
+        environ_array[i] = environment.items[i];
+    environ = environ_array;
     return 0;
 }
 
