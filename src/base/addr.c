@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/listen-fds.h"
 #include "base/strv.h"
 
-#define FORMS "accepted are IP:PORT, :PORT, [IPv6]:PORT, a path, @NAME and fd://N"
+#define FORMS "accepted are IP:PORT, :PORT, [IPv6]:PORT, a path, @NAME, fd://N and fd://NAME"
 
 static int parse_number(const char *text, unsigned long max, unsigned long *ret)
 {
@@ -73,6 +74,24 @@ static int parse_ip(const char *host, unsigned long port, struct addr *ret)
     return 0;
 }
 
+/* Digits are a number, anything else a name. */
+static int parse_descriptor(const char *text, struct addr *ret, struct errmsg *err)
+{
+    const char *what = text + strlen("fd://");
+    unsigned long number = 0;
+
+    if (what[strspn(what, "0123456789")] != '\0') {
+        int fd = listen_fds_find(what, err);
+        if (fd >= 0)
+            ret->fd = fd;
+        return MIN(fd, 0);
+    }
+    if (parse_number(what, 1 << 20, &number) < 0)
+        return errmsg_set(err, -EINVAL, "'%s' is not an address; " FORMS, text);
+    ret->fd = (int)number;
+    return 0;
+}
+
 int addr_parse(const char *text, struct addr *ret, struct errmsg *err)
 {
     struct addr a = {.fd = -1};
@@ -83,9 +102,7 @@ int addr_parse(const char *text, struct addr *ret, struct errmsg *err)
     if (text[0] == '\0')
         return errmsg_set(err, -EINVAL, "an address is missing; " FORMS);
     if (str_starts(text, "fd://")) {
-        if (parse_number(text + 5, 1 << 20, &number) < 0)
-            return errmsg_set(err, -EINVAL, "'%s' is not an address; " FORMS, text);
-        a.fd = (int)number;
+        r = parse_descriptor(text, &a, err);
     } else if (!colon || strchr(text, '/') || text[0] == '@') {
         r = parse_unix(text, &a, err);
     } else {

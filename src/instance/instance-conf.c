@@ -50,7 +50,7 @@ static int check_sink(const char *value, char *reason, size_t size)
 const struct liege_option instance_options[] = {
     { .name = "http-socket", .aliases = "http11-socket", .type = LIEGE_OPTION_LIST,
       .offset = FIELD(http_sockets), .arg = "ADDRESS",
-      .help = "serve HTTP on IP:PORT, :PORT, [IPv6]:PORT, a path, @NAME or fd://N" },
+      .help = "serve HTTP on IP:PORT, :PORT, [IPv6]:PORT, a path, @NAME, fd://N or fd://NAME" },
     { .name = "socket", .aliases = "uwsgi-socket s", .type = LIEGE_OPTION_LIST,
       .offset = FIELD(uwsgi_sockets), .arg = "ADDRESS",
       .help = "serve a web server that speaks uwsgi (nginx's uwsgi_pass); ADDRESS as http-socket" },

@@ -102,6 +102,7 @@ static int adjust(const struct listener *l, const struct sock_options *o, struct
 }
 
 static uint32_t last_id; /* of all sockets that this master has made or adopted */
+static bool has_older;   /* whose descriptors had the numbers of fd://N, not ours */
 
 static int listener_new(const char *text, const struct addr *addr, const struct sock_options *o,
                         bool vacuum, struct listener **ret, struct errmsg *err)
@@ -188,6 +189,11 @@ static int open_one(struct listeners *l, enum proto_id protocol, struct tls_cont
     } else {
         if (phase == LISTEN_PRIVILEGED && !needs_privilege(&addr, conf))
             return 0;
+        if (addr.fd >= 0 && has_older)
+            return errmsg_set(err, -ENOENT,
+                              "%s is none of the sockets that the older master had: it needs a "
+                              "stop and a start",
+                              text);
         item = NULL;
         r = listener_new(text, &addr, &options, conf->vacuum, &item, err);
         if (!item)
@@ -275,6 +281,7 @@ int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id
     }
     l->addr = addr;
     last_id = MAX(last_id, id);
+    has_older = true;
     ret->items[ret->n_items++] = l;
     return 0;
 }

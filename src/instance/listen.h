@@ -51,7 +51,8 @@ int listeners_open(struct listeners *ret, const struct instance_conf *conf,
                    struct errmsg *err) _must_check_;
 
 /* Adds a socket that another master made and has, too: descriptor @fd, which becomes ours, listener
- * @id, of the address @text. Returns 0, or a negative errno with @err; @fd is closed then. */
+ * @id, of the address @text. From now on fd://N and fd://NAME are but names of such sockets.
+ * Returns 0, or a negative errno with @err; @fd is closed then. */
 int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id,
                     const struct sock_file *file, bool vacuum, struct errmsg *err) _must_check_;
 

@@ -157,6 +157,8 @@ int main(int argc, char *argv[])
     }
     if (r == 0)
         r = title_init(&argv);
+    if (r == 0 && older_fd >= 0)
+        r = takeover_inherit_names(older_fd);
     if (r == 0)
         r = strv_copy(&env, (const char *const *)environ);
     if (r < 0) {

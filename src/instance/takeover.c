@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/listen-fds.h"
 #include "ipc/message.h"
 
 int takeover_find(int *ret, struct errmsg *err)
@@ -28,6 +29,17 @@ int takeover_find(int *ret, struct errmsg *err)
     (void)unsetenv(TAKEOVER_ENV_FD); /* it is a name */
     *ret = fd;
     return 0;
+}
+
+/* The older master made the pair, and may have ended by now. */
+int takeover_inherit_names(int fd)
+{
+    struct ucred older;
+    socklen_t len = sizeof(older);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &older, &len) < 0)
+        return -errno;
+    return listen_fds_inherit(older.pid);
 }
 
 /* Fixed sizes: another release reads it. The address follows, terminated. */

@@ -32,6 +32,10 @@ enum takeover_type {
  * *@ret, which is -1 if there is none, or -EBADF with @err. */
 int takeover_find(int *ret, struct errmsg *err) _must_check_;
 
+/* What a service manager passed to the older master keeps its names here: @fd is the new master's
+ * end of the channel. Returns 0 or a negative errno. */
+int takeover_inherit_names(int fd) _must_check_;
+
 /* Sends all of it over @fd. Returns 0 or a negative errno. */
 int takeover_send(int fd, const struct listeners *l, const struct queue *q) _must_check_;
 

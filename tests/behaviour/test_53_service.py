@@ -138,6 +138,118 @@ def test_a_manager_that_does_not_read_holds_up_nobody(instance, folder):
     deaf.close()
 
 
+# Sockets that it passes
+
+# Runs the program of its second argument and passes it a listening socket for each name of the first.
+PASSES = """
+import fcntl, os, socket, sys
+names = sys.argv[1].split(":")
+fds = []
+for i in range(len(names)):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(f"passed-{i}")
+    s.listen()
+    fds.append(fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 100))
+for i, fd in enumerate(fds):
+    os.dup2(fd, 3 + i)
+    os.close(fd)
+os.environ.setdefault("LISTEN_PID", str(os.getpid()))
+os.environ.update(LISTEN_FDS=str(len(names)), LISTEN_FDNAMES=":".join(names))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.fixture
+def passed(instance, folder):
+    """passed(names, settings, **kw) -> a server that sockets of these names were passed to; they
+    are "passed-0" and so on in the folder."""
+    def start(names, settings, **kw):
+        (folder / "launch.py").write_text(PASSES)
+        return instance(settings + "\n" + WEB, arguments=("--disable-logging",),
+                        wrapper=["/usr/bin/python3", folder / "launch.py", names], **kw)
+    return start
+
+
+def pids(folder, *numbers):
+    """The masters behind the sockets of these numbers."""
+    return {proc.parent(int(client.get(folder / f"passed-{n}", "/pid").body)) for n in numbers}
+
+
+@pytest.mark.plain
+def test_sockets_by_name(passed, folder):
+    server = passed("web:admin", "http-socket = fd://web\nhttp-socket = fd://admin")
+    assert pids(folder, 0, 1) == {server.pid}
+    assert server.stop() == 0
+    assert (folder / "passed-0").is_socket()  # whoever made it removes it
+
+
+def change(server, old, new):
+    server.config.write_text(server.config.read_text().replace(old, new))
+    server.kill(signal.SIGHUP)
+
+
+def test_a_reload_finds_them_again_by_name_and_number(passed, folder):
+    server = passed("web:admin", "http-socket = fd://web")
+    change(server, "fd://web", "fd://3\nhttp-socket = fd://web\nhttp-socket = fd://admin")
+    server.wait_line(says.serving(2))
+    assert pids(folder, 0, 1) == {server.pid}
+    change(server, "fd://3\n", "fd://web\n")
+    server.wait_line(says.serving(3))
+    assert pids(folder, 0, 1) == {server.pid}
+    change(server, "fd://admin", "fd://api")
+    server.wait_line(says.RELOAD_FAILED + r".*'api' was passed; there are: fd://3 \(web\), "
+                     r"fd://4 \(admin\)")
+    assert pids(folder, 0, 1) == {server.pid}
+
+
+def upgrade(server, pid, count):
+    os.kill(pid, signal.SIGUSR2)
+    new = int(server.wait_line(r"the new master \(pid (\d+)\) serves", count=count).group(1))
+    os.kill(pid, signal.SIGQUIT)
+    assert not proc.wait_gone([pid])
+    return new
+
+
+def test_an_upgrade_finds_them_again(passed, folder):
+    server = passed("web:admin:spare", "http-socket = fd://admin\nhttp-socket = fd://web")
+    first = upgrade(server, server.pid, 1)
+    assert pids(folder, 0, 1) == {first}
+    server.config.write_text(server.config.read_text().replace("fd://web", "fd://3"))
+    os.kill(first, signal.SIGHUP)
+    server.wait_line(says.serving(2))
+    assert pids(folder, 0, 1) == {first}
+    second = upgrade(server, first, 2)
+    assert pids(folder, 0, 1) == {second}
+    server.config.write_text(server.config.read_text().replace("fd://3", "fd://spare"))
+    os.kill(second, signal.SIGHUP)
+    server.wait_line(says.RELOAD_FAILED + ".*fd://spare is none of the sockets that the older "
+                     "master had: it needs a stop and a start")
+    assert pids(folder, 0, 1) == {second}
+    os.kill(second, signal.SIGINT)
+    assert not proc.wait_gone([second])
+
+
+@pytest.mark.parametrize("names, environ, said", [
+    ("shop:admin", {}, r"no descriptor called 'web' was passed; there are: fd://3 \(shop\), "
+                       r"fd://4 \(admin\)"),
+    ("web:admin:web", {}, "'web' is the name of several: say one of fd://3, fd://5"),
+    ("web", {"LISTEN_PID": "1"}, r"no descriptor called 'web' was passed to this process, which is "
+                                 r"\d+: LISTEN_PID is '1'"),
+])
+def test_a_name_that_is_not_there(passed, names, environ, said):
+    server = passed(names, "http-socket = fd://web", env=environ, wait=False)
+    assert server.wait() == 1
+    server.wait_line("error: cannot start: http-socket: " + said)
+
+
+def test_nothing_is_passed(instance):
+    server = instance(WEB + "http-socket = fd://web", wait=False)
+    assert server.wait() == 1
+    server.wait_line("error: cannot start: http-socket: no descriptor called 'web' was passed, nor any")
+
+
+# The units
+
 @pytest.mark.parametrize("name", ["liege.service", "liege@.service"])
 def test_the_shipped_units(name):
     text = (ROOT / "packaging" / "systemd" / name).read_text()

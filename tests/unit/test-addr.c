@@ -3,7 +3,10 @@
 #include "base/addr.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -65,11 +68,7 @@ static const char *const bad[] = {
     "[fe80::1%lo]:80",
     "app.org:80",
     "fd://",
-    "fd://-1",
-    "fd://3x",
     "fd://99999999",
-    "fd:///3",
-    "fd://0x3",
     "a b c d:80",
     ":1:2:3:4:5",
     "LOCALHOST.X:800",
@@ -146,6 +145,34 @@ static void test_descriptor(void **state)
     assert_int_equal(a.fd, 0);
 }
 
+/* What are no digits is the name of a descriptor that was passed: test-listen-fds.c. */
+static void test_named_descriptor(void **state)
+{
+    static const char *const names[] = {"fd://-1", "fd://3x", "fd:///3", "fd://0x3", "fd://web"};
+    char pid[16];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct errmsg err = {""};
+        struct addr a = {.fd = 77};
+
+        assert_int_equal(addr_parse(names[i], &a, &err), -ENOENT);
+        assert_non_null(strstr(err.text, names[i] + strlen("fd://")));
+        assert_int_equal(a.fd, 77);
+    }
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    assert_int_equal(setenv("LISTEN_PID", pid, 1), 0);
+    assert_int_equal(setenv("LISTEN_FDS", "5", 1), 0);
+    assert_int_equal(setenv("LISTEN_FDNAMES", "-1:3x:/3:0x3:web", 1), 0);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct addr a;
+
+        assert_int_equal(addr_parse(names[i], &a, NULL), 0);
+        assert_int_equal(a.fd, 3 + i);
+    }
+    assert_int_equal(unsetenv("LISTEN_PID"), 0);
+}
+
 /* What getpeername(2) says of a client that has no name, and a buffer that is too small. */
 static void test_format_corners(void **state)
 {
@@ -163,9 +190,10 @@ static void test_format_corners(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_lengths),    cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_descriptor), cmocka_unit_test(test_format_corners),
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_descriptor),     cmocka_unit_test(test_named_descriptor),
+        cmocka_unit_test(test_format_corners),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

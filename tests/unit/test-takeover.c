@@ -159,6 +159,23 @@ static void test_find(void **state)
     }
 }
 
+/* Of the names of what a service manager passed: here both ends are ours. */
+static void test_names(void **state)
+{
+    char pid[16];
+
+    (void)state;
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    assert_int_equal(setenv("LISTEN_PID", pid, 1), 0);
+    assert_int_equal(setenv("LISTEN_FDS", "1", 1), 0);
+    assert_int_equal(takeover_inherit_names(channel[1]), 0);
+    assert_string_equal(getenv("LISTEN_PID"), pid);
+    assert_int_equal(setenv("LISTEN_PID", "1", 1), 0);
+    assert_int_equal(takeover_inherit_names(channel[1]), 0);
+    assert_string_equal(getenv("LISTEN_PID"), "1");
+    assert_int_equal(takeover_inherit_names(-1), -EBADF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_queue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_find, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
