@@ -3,7 +3,6 @@
  * are to the application. Connected datagram sockets, of a log or of statistics, may be shared. */
 #include "instance/fork-check.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +20,6 @@
 #include "base/log.h"
 
 /* clang-format off */
-static const char *const names[] = {
-    [FORK_CHECK_WARN]   = "warn",
-    [FORK_CHECK_REFUSE] = "refuse",
-    [FORK_CHECK_OFF]    = "off",
-};
-
 /* Of what /proc/self/fd shows. */
 static const struct {
     const char *link, *is;
@@ -36,17 +29,6 @@ static const struct {
     { "anon_inode:[io_uring]",  "which is a queue of the kernel's (io_uring)" },
 };
 /* clang-format on */
-static_assert(COUNT_OF(names) == FORK_CHECK_COUNT, "one name for each mode");
-
-int fork_check_find(const char *name, enum fork_check *ret)
-{
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (strcmp(names[i], name) == 0) {
-            *ret = (enum fork_check)i;
-            return 0;
-        }
-    return -EINVAL;
-}
 
 /* The numbers that are entries of the directory @path, in an allocated array. Among those of
  * /proc/self/fd is the descriptor that it is read through, which is closed then. */

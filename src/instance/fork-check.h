@@ -6,19 +6,10 @@
 
 #include "app/app.h"
 #include "base/errmsg.h"
+#include "instance/instance-conf.h"
 
 /* What an application has when it is loaded that does not survive a fork, or is shared by all
  * workers then: threads, connections, and what waits for events (epoll, inotify, io_uring). */
-
-enum fork_check {
-    FORK_CHECK_WARN,
-    FORK_CHECK_REFUSE,
-    FORK_CHECK_OFF,
-    FORK_CHECK_COUNT,
-};
-
-/* -EINVAL: there is none with this name. */
-int fork_check_find(const char *name, enum fork_check *ret) _must_check_;
 
 /* The descriptors of the process before the application is loaded. */
 struct fork_baseline {

@@ -2,18 +2,39 @@
 /* Rows of the options of an instance. */
 #include "instance/instance-conf.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/macro.h"
-#include "instance/fork-check.h"
 #include "instance/log-sink.h"
 #include "instance/scale.h"
 #include "worker/scoreboard.h"
-#include "worker/warmup.h"
+#include "worker/warmup-url.h"
 
 #define FIELD(f)  offsetof(struct instance_conf, f)
 #define US_A_YEAR (366ULL * 24 * 3600 * US_PER_SEC)
+
+/* clang-format off */
+static const char *const fork_checks[] = {
+    [FORK_CHECK_WARN]   = "warn",
+    [FORK_CHECK_REFUSE] = "refuse",
+    [FORK_CHECK_OFF]    = "off",
+};
+/* clang-format on */
+static_assert(COUNT_OF(fork_checks) == FORK_CHECK_COUNT, "one name for each mode");
+
+int fork_check_find(const char *name, enum fork_check *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(fork_checks); i++)
+        if (strcmp(fork_checks[i], name) == 0) {
+            *ret = (enum fork_check)i;
+            return 0;
+        }
+    return -EINVAL;
+}
 
 static int check_algo(const char *value, char *reason, size_t size)
 {
@@ -28,7 +49,7 @@ static int check_algo(const char *value, char *reason, size_t size)
 
 static int check_warmup(const char *value, char *reason, size_t size)
 {
-    return warmup_check(value, reason, size);
+    return warmup_url_check(value, reason, size);
 }
 
 static int check_fork_check(const char *value, char *reason, size_t size)

@@ -4,7 +4,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/macro.h"
 #include "liege/option.h"
+
+/* What is done about threads and connections that a fork would lose or share (fork-check.h). */
+enum fork_check {
+    FORK_CHECK_WARN,
+    FORK_CHECK_REFUSE,
+    FORK_CHECK_OFF,
+    FORK_CHECK_COUNT,
+};
+
+/* -EINVAL: there is none with this name. */
+int fork_check_find(const char *name, enum fork_check *ret) _must_check_;
 
 /* Options of an instance: its sockets, its identity, its processes. */
 struct instance_conf {

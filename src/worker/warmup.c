@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/strv.h"
 #include "http/text.h"
-#include "http/url.h"
+#include "worker/warmup-url.h"
 
 struct trial {
     struct liege_request req;
@@ -114,32 +113,15 @@ static struct liege_str str_of(const char *text)
     return http_str(text, strlen(text));
 }
 
-static int parse(const char *url, struct http_target *ret, const char **ret_reason)
+static struct liege_str host_of(const struct http_target *target)
 {
-    int r = http_target_parse(str_of(url), false, ret, ret_reason);
-
-    if (r < 0)
-        return r;
-    *ret_reason = "it is neither /PATH nor http://HOST/PATH";
-    return ret->path.len == 0 || ret->path.data[0] != '/' ? -EINVAL : 0;
+    return target->authority.len > 0 ? target->authority : str_of("localhost");
 }
 
-int warmup_check(const char *url, char *reason, size_t size)
+/* Fills in all but the fields and the application. @path has room for that of @url. */
+static void fill(struct liege_request *req, const struct warmup_url *url, char *path)
 {
-    struct http_target target;
-    const char *why = "";
-    int r = parse(url, &target, &why);
-
-    if (r < 0)
-        (void)snprintf(reason, size, "'%.100s': %s", url, why);
-    return r;
-}
-
-/* Fills in all but the fields and the application. @path has room for that of @target. */
-static void fill(struct liege_request *req, const struct http_target *target, bool https,
-                 char *path)
-{
-    struct liege_str host = target->authority.len > 0 ? target->authority : str_of("localhost");
+    const struct http_target *target = &url->target;
 
     *req = (struct liege_request){
         .method = str_of("GET"),
@@ -147,13 +129,13 @@ static void fill(struct liege_request *req, const struct http_target *target, bo
         .path = {path, http_path_decode(target->path, path)},
         .query = target->query,
         .protocol = str_of("HTTP/1.1"),
-        .scheme = str_of(https ? "https" : "http"),
+        .scheme = str_of(url->https ? "https" : "http"),
         .remote_addr = str_of("127.0.0.1"),
         .remote_port = str_of("0"),
     };
-    http_host_split(host, &req->server_name, &req->server_port);
+    http_host_split(host_of(target), &req->server_name, &req->server_port);
     if (req->server_port.len == 0)
-        req->server_port = str_of(https ? "443" : "80");
+        req->server_port = str_of(url->https ? "443" : "80");
 }
 
 static void call(struct trial *t, const struct app_mount *m, struct liege_host *host)
@@ -171,23 +153,22 @@ static void call(struct trial *t, const struct app_mount *m, struct liege_host *
     *host = before;
 }
 
-int warmup_run(const char *url, const struct apps *apps, struct liege_host *host,
+int warmup_run(const char *text, const struct apps *apps, struct liege_host *host,
                struct errmsg *err)
 {
-    struct http_target target;
+    struct warmup_url url;
     struct trial t = {.status = 0};
     const char *why = "";
 
-    int r = parse(url, &target, &why);
+    int r = warmup_url_parse(text, &url, &why);
     if (r < 0)
-        return errmsg_set(err, r, "warmup = %s: %s", url, why);
-    _cleanup_free_ char *path = malloc(strlen(url) + 1);
+        return errmsg_set(err, r, "warmup = %s: %s", text, why);
+    _cleanup_free_ char *path = malloc(strlen(text) + 1);
     if (!path)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    fill(&t.req, &target, str_starts(url, "https:"), path);
+    fill(&t.req, &url, path);
     const struct liege_field fields[] = {
-        {str_of("Host"), target.authority.len > 0 ? target.authority : str_of("localhost"),
-         LIEGE_FIELD_HOST},
+        {str_of("Host"), host_of(&url.target), LIEGE_FIELD_HOST},
         {str_of("User-Agent"), str_of("liege warmup"), LIEGE_FIELD_USER_AGENT},
         {str_of("Accept"), str_of("*/*"), LIEGE_FIELD_ACCEPT},
     };
@@ -196,12 +177,12 @@ int warmup_run(const char *url, const struct apps *apps, struct liege_host *host
 
     const struct app_mount *m = apps_route(apps, t.req.path.data, t.req.path.len);
     if (!m)
-        return errmsg_set(err, -ENOENT, "warmup = %s: no application is mounted there", url);
+        return errmsg_set(err, -ENOENT, "warmup = %s: no application is mounted there", text);
     call(&t, m, host);
     if (t.status >= 200 && t.status <= 399)
         return 0;
     if (t.status == 0)
-        return errmsg_set(err, -EBADMSG, "warmup = %s: the application did not answer", url);
-    return errmsg_set(err, -EBADMSG, "warmup = %s: the application answered %d%s", url, t.status,
+        return errmsg_set(err, -EBADMSG, "warmup = %s: the application did not answer", text);
+    return errmsg_set(err, -EBADMSG, "warmup = %s: the application answered %d%s", text, t.status,
                       t.status == 500 ? "; the log says why" : "");
 }

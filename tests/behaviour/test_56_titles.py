@@ -16,20 +16,19 @@ WEB = "wsgi-file = {apps}/python/web.py\n"
 def test_master_zygote_and_workers(instance):
     server = instance(WEB + "processes = 2")
     proc.wait_title(server.pid, "liege: master app.ini")
-    assert sorted(map(proc.command_line, server.children())) == \
-        ["liege: worker 1 app.ini", "liege: worker 2 app.ini", "liege: zygote app.ini"]
+    proc.wait_titles(server.pid, ["liege: worker 1 app.ini", "liege: worker 2 app.ini",
+                                  "liege: zygote app.ini"])
 
 
 def test_a_name_of_its_own_which_a_reload_changes(instance):
     server = instance(WEB + "procname = shop")
     proc.wait_title(server.pid, "shop: master")
-    assert sorted(map(proc.command_line, server.children())) == ["shop: worker 1", "shop: zygote"]
+    proc.wait_titles(server.pid, ["shop: worker 1", "shop: zygote"])
     server.config.write_text(server.config.read_text().replace("shop", "store"))
     server.kill(signal.SIGHUP)
     server.wait_line(says.serving(2))
     proc.wait_title(server.pid, "store: master")
-    assert proc.wait_children(server.pid, 2)
-    assert sorted(map(proc.command_line, server.children())) == ["store: worker 1", "store: zygote"]
+    proc.wait_titles(server.pid, ["store: worker 1", "store: zygote"])
 
 
 def test_those_that_finish_say_so(instance, folder):

@@ -103,6 +103,14 @@ def wait_title(pid, title, timeout=PATIENCE):
         os.sched_yield()
 
 
+def wait_titles(parent, titles, timeout=PATIENCE):
+    """Waits until these are the titles of all children of @parent, in alphabetical order."""
+    deadline = time.monotonic() + timeout
+    while (found := sorted(filter(None, map(command_line, children(parent))))) != titles:
+        assert time.monotonic() < deadline, f"the titles are {found}"
+        os.sched_yield()
+
+
 def status(pid, field):
     """A line of /proc/PID/status: status(pid, "Uid") -> ["0", "0", "0", "0"]."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
