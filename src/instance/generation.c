@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "instance/replace.h"
 
 /* clang-format off */
 static const char *const state_names[] = {
@@ -41,16 +42,10 @@ static void set_state(struct generation *g, enum generation_state state)
     g->owner->on_change(g);
 }
 
-/* A pointer @s to each slot of @g in turn, which the loop may take out of the list. */
-#define FOR_EACH_SLOT(s, g)                                                                        \
-    LIST_FOREACH (s##_item, &(g)->slots)                                                           \
-        for (struct slot *s = container_of(s##_item, struct slot, link), *s##_once = s; s##_once;  \
-             s##_once = NULL)
-
 /* True if no process of it is left: zygote and keepers, too, have the listening sockets open. */
 static bool all_empty(const struct generation *g)
 {
-    if (g->zygote.child.proc.pid != 0 || !keepers_empty(&g->keepers))
+    if (zygote_exists(g->zygote) || zygote_exists(g->heir) || !keepers_empty(&g->keepers))
         return false;
     FOR_EACH_SLOT (s, g)
         if (s->state != SLOT_EMPTY)
@@ -64,7 +59,7 @@ static void end_if_empty(struct generation *g)
         set_state(g, GENERATION_ENDED);
 }
 
-static int add_slot(struct generation *g, int id, struct slot **ret)
+int generation_add_slot(struct generation *g, int id, struct slot **ret)
 {
     struct slot *s = malloc(sizeof(*s));
 
@@ -83,7 +78,7 @@ static int add_slots(struct generation *g, size_t n)
     int r = 0;
 
     while (g->n_slots < n && r == 0) {
-        r = add_slot(g, (int)g->n_slots + 1, &s);
+        r = generation_add_slot(g, (int)g->n_slots + 1, &s);
         g->n_slots += r == 0;
     }
     return r;
@@ -106,6 +101,7 @@ static void on_sweep(struct loop_task *t)
                 scoreboard_forget(&g->board, s->id);
             remove_slot(s);
         }
+    replace_step(g);
 }
 
 static void on_keeper_end(void *data)
@@ -134,9 +130,10 @@ int generation_new(const struct generation_start *start, struct registry *regist
     list_init(&g->slots);
     loop_task_init(&g->sweep, on_sweep);
     keepers_init(&g->keepers, g->loop, on_keeper_end, g);
-    zygote_init(&g->zygote, g);
     watchdog_init(&g->watchdog, g);
-    int r = scoreboard_open(&g->board, start->n_workers);
+    int r = zygote_new(g, &g->zygote);
+    if (r == 0)
+        r = scoreboard_open(&g->board, start->n_workers);
     if (r == 0)
         r = add_slots(g, start->n_workers);
     if (r < 0) {
@@ -153,7 +150,8 @@ struct generation *generation_free(struct generation *g)
 {
     if (!g)
         return NULL;
-    zygote_done(&g->zygote);
+    g->heir = zygote_free(g->heir);
+    g->zygote = zygote_free(g->zygote);
     watchdog_stop(&g->watchdog);
     FOR_EACH_SLOT (s, g)
         remove_slot(s);
@@ -206,7 +204,7 @@ void generation_start(struct generation *g)
         start_workers(g);
         return;
     }
-    int r = zygote_start(&g->zygote);
+    int r = zygote_start(g->zygote);
     if (r < 0) {
         generation_set_cause(g, strerror(-r));
         fail(g);
@@ -243,7 +241,7 @@ struct child_start generation_child_start(const struct generation *g, int worker
 int generation_fork(struct generation *g, int id, int fd, int output_fd, struct proc *ret)
 {
     if (!g->registry->instance.lazy_apps)
-        return zygote_fork(&g->zygote, id, fd, output_fd);
+        return zygote_fork(g->zygote, id, fd, output_fd);
 
     int r = proc_fork(ret);
     if (r != 0)
@@ -252,10 +250,16 @@ int generation_fork(struct generation *g, int id, int fd, int output_fd, struct 
     lazy_worker_main(&start);
 }
 
+static void stop_zygotes(struct generation *g)
+{
+    g->heir = zygote_free(g->heir);
+    zygote_stop(g->zygote);
+}
+
 void generation_drain(struct generation *g, enum family_drain how)
 {
     g->state = GENERATION_DRAINING;
-    zygote_stop(&g->zygote);
+    stop_zygotes(g);
     FOR_EACH_SLOT (s, g) {
         s->drain = how;
         slot_handle(s, SLOT_DRAIN, "told to finish");
@@ -267,7 +271,7 @@ void generation_drain(struct generation *g, enum family_drain how)
 void generation_stop(struct generation *g)
 {
     g->state = GENERATION_DRAINING;
-    zygote_stop(&g->zygote);
+    stop_zygotes(g);
     keepers_kill(&g->keepers);
     FOR_EACH_SLOT (s, g)
         slot_handle(s, SLOT_STOP, "told to end");
@@ -333,7 +337,7 @@ void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigne
 
 void generation_sleep(struct generation *g)
 {
-    zygote_stop(&g->zygote);
+    stop_zygotes(g);
     (void)!generation_resize(g, 0); /* fewer is always possible */
 }
 
@@ -362,35 +366,7 @@ void generation_on_worker_ready(struct generation *g, int id)
         if (s->leaves && s->id == id)
             slot_handle(s, SLOT_DRAIN, "replaced");
     serve_if_ready(g);
-}
-
-void generation_on_worker_leaves(struct generation *g, struct slot *s)
-{
-    struct slot *next = NULL;
-
-    if (g->state != GENERATION_SERVING)
-        return;
-    if (add_slot(g, s->id, &next) < 0) {
-        (void)log_errno(LOG_ERR, ENOMEM, "worker %d cannot be replaced before it ends", s->id);
-        return;
-    }
-    s->leaves = true;
-    slot_handle(next, SLOT_START, "replaces the one that leaves");
-}
-
-/* Replaces those that want it, the oldest first, but no more than a tenth of all at a time: each is
- * two processes until its successor serves. */
-void generation_on_worker_retires(struct generation *g)
-{
-    size_t n_leaving = 0, max = MAX(g->n_slots / 10, (size_t)1);
-
-    FOR_EACH_SLOT (s, g)
-        n_leaving += s->leaves && s->state != SLOT_EMPTY && (size_t)s->id <= g->n_slots;
-    FOR_EACH_SLOT (s, g)
-        if (s->retires && !s->leaves && s->state == SLOT_READY && n_leaving < max) {
-            generation_on_worker_leaves(g, s);
-            n_leaving += s->leaves;
-        }
+    generation_on_worker_retires(g); /* it may be of before a renewal */
 }
 
 bool generation_on_worker_failed(struct generation *g, int id, const char *reason)
@@ -438,11 +414,23 @@ void generation_on_reload_request(struct generation *g, int worker)
     g->owner->on_reload_request(g, worker);
 }
 
-void generation_on_loaded(struct generation *g)
+/* Zygotes */
+
+void generation_on_loaded(struct generation *g, const struct zygote *z)
 {
+    if (z == g->heir) {
+        loop_task_queue(g->loop, &g->sweep); /* it takes over */
+        return;
+    }
     if (g->state == GENERATION_LOADING)
         set_state(g, GENERATION_STARTING);
     start_workers(g); /* those that are there already do not care */
+}
+
+void generation_on_forked(struct generation *g)
+{
+    if (g->heir)
+        loop_task_queue(g->loop, &g->sweep); /* it may have waited for that */
 }
 
 void generation_on_fork_failed(struct generation *g, int id, const char *reason)
@@ -454,18 +442,26 @@ void generation_on_fork_failed(struct generation *g, int id, const char *reason)
 
 void generation_on_fork_timeout(struct generation *g)
 {
-    zygote_kill(&g->zygote);
+    zygote_kill(g->zygote);
 }
 
-void generation_on_zygote_ended(struct generation *g, const char *reason)
+void generation_on_zygote_ended(struct generation *g, const struct zygote *z)
 {
+    if (z == g->heir) {
+        loop_task_queue(g->loop, &g->sweep); /* it is given up */
+        return;
+    }
+    if (!z->wanted) {
+        generation_on_worker_ended(g); /* it may have been the last process */
+        return;
+    }
     if (g->state == GENERATION_LOADING || g->state == GENERATION_STARTING) {
-        generation_set_cause(g, reason);
+        generation_set_cause(g, z->cause);
         fail(g);
         return;
     }
-    log_warning("the zygote of generation %u %s: another one is started; its workers go on",
-                g->number, reason);
+    log_warning("the zygote of generation %u ended (%s): another one is started; its workers go on",
+                g->number, z->cause);
     /* Workers that it was just forking are lost with it. */
     FOR_EACH_SLOT (s, g)
         if (s->state == SLOT_FORKING)
@@ -482,6 +478,6 @@ struct slot *generation_slot_of(const struct generation *g, pid_t pid)
 
 bool generation_has_pid(const struct generation *g, pid_t pid)
 {
-    return g->zygote.child.proc.pid == pid || keepers_have_pid(&g->keepers, pid) ||
-           generation_slot_of(g, pid);
+    return g->zygote->child.proc.pid == pid || (g->heir && g->heir->child.proc.pid == pid) ||
+           keepers_have_pid(&g->keepers, pid) || generation_slot_of(g, pid);
 }

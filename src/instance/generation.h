@@ -51,16 +51,24 @@ struct generation {
     struct scoreboard board;
     pid_t master;
 
-    struct zygote zygote;
+    struct zygote *zygote; /* never NULL */
+    struct zygote *heir;   /* which takes its place as soon as it has loaded; or NULL */
     struct watchdog watchdog;
     struct list slots;      /* one for each worker that is wanted, and those that leave */
     size_t n_slots;         /* of the first kind */
     struct loop_task sweep; /* of those that have left */
     struct keepers keepers;
     size_t n_ready;
+    bool renewing; /* workers are being replaced */
 
     char cause[1024]; /* why it failed, as the process that failed said it */
 };
+
+/* A pointer @s to each slot of @g in turn, which the loop may take out of the list. */
+#define FOR_EACH_SLOT(s, g)                                                                        \
+    LIST_FOREACH (s##_item, &(g)->slots)                                                           \
+        for (struct slot *s = container_of(s##_item, struct slot, link), *s##_once = s; s##_once;  \
+             s##_once = NULL)
 
 /* What a generation is made of. */
 struct generation_start {
@@ -89,6 +97,12 @@ void generation_start(struct generation *g);
  * told to finish and leave what they have to those that stay. Returns 0, or a negative errno when
  * some could not be added. */
 int generation_resize(struct generation *g, size_t n) _must_check_;
+
+/* Replaces all workers by what the application is now, a few at a time: the next one is ready
+ * before the one before it ends. The zygote first; if the application cannot be loaded, nothing
+ * changes, and the log says why. Settings stay as they are. The generation must serve. Returns 0 or
+ * a negative errno. */
+int generation_renew(struct generation *g) _must_check_;
 
 /* No workers any more, and no zygote: they finish, and leave what they have to whoever comes next.
  */
@@ -155,12 +169,18 @@ void generation_on_worker_retires(struct generation *g);
 void generation_on_loyal(struct generation *g);
 void generation_on_reload_request(struct generation *g, int worker);
 
-void generation_on_loaded(struct generation *g);
+/* Another process for this number, in a slot of its own. Returns 0 or -ENOMEM. */
+int generation_add_slot(struct generation *g, int id, struct slot **ret) _must_check_;
+
+/* A slot no longer waits for a fork. */
+void generation_on_forked(struct generation *g);
+
+void generation_on_loaded(struct generation *g, const struct zygote *z);
 void generation_on_fork_failed(struct generation *g, int id, const char *reason);
 
 /* The zygote has not forked although it was asked to: it is killed, and replaced when it ends. */
 void generation_on_fork_timeout(struct generation *g);
-void generation_on_zygote_ended(struct generation *g, const char *reason);
+void generation_on_zygote_ended(struct generation *g, const struct zygote *z);
 
 /* True if @pid is a process of this generation that is waited for. */
 bool generation_has_pid(const struct generation *g, pid_t pid);

@@ -125,9 +125,12 @@ const struct liege_option instance_options[] = {
       .help = "each process says what it is" },
     { .name = "touch-reload", .type = LIEGE_OPTION_LIST, .offset = FIELD(touch_reload),
       .arg = "FILE", .help = "reload when this file is touched" },
+    { .name = "touch-chain-reload", .type = LIEGE_OPTION_LIST, .offset = FIELD(touch_chain_reload),
+      .arg = "FILE",
+      .help = "load the application anew when this file is touched, and replace the workers in turn" },
     { .name = "master-fifo", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
       .offset = FIELD(master_fifo), .arg = "FILE",
-      .help = "obey letters that are written to this FIFO: r reload, q and Q stop, + and - workers, l "
+      .help = "obey letters that are written to this FIFO: r reload, c chain reload, q and Q stop, + and - workers, l "
               "open logs anew, f a new master" },
     { .name = "stats", .aliases = "stats-server", .type = LIEGE_OPTION_STRING,
       .flags = LIEGE_OPTION_RESTART, .offset = FIELD(stats), .arg = "ADDRESS",

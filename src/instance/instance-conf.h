@@ -32,7 +32,7 @@ struct instance_conf {
     char *logto, *logto2;
     char *stats;
     char *master_fifo;
-    struct liege_list touch_reload;
+    struct liege_list touch_reload, touch_chain_reload;
     struct liege_list loggers;
     char *procname;
     char *chdir;

@@ -36,7 +36,7 @@ struct master {
     struct logger logger;
     struct stats_server *stats; /* NULL: none */
     struct fifo fifo;
-    struct touch touch;
+    struct touch touch, touch_chain; /* touch-reload, touch-chain-reload */
 
     struct generation *current; /* serves, or is the first and starts */
     struct generation *next;    /* is being started to take over */
@@ -47,7 +47,7 @@ struct master {
     struct loop_timer patience; /* with those before it, then */
     bool has_served;
     bool loyal;
-    bool reload_wanted;
+    bool reload_wanted, chain_wanted;
     struct size size;
     struct scaler scaler;      /* cheaper */
     bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
@@ -85,6 +85,9 @@ int reload_start_generation(struct master *m, struct registry *registry, struct 
 
 /* Reads the configuration as it is now and starts a generation of it. */
 void reload_begin(struct master *m);
+
+/* Has the current generation renewed, unless another one is on its way. */
+void reload_in_chain(struct master *m);
 
 /* The next generation serves: the one before finishes. */
 void reload_take_over(struct master *m);

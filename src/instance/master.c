@@ -268,6 +268,8 @@ static void step(struct master *m)
         m->reload_wanted = false;
         reload_begin(m);
     }
+    if (m->chain_wanted)
+        reload_in_chain(m);
 }
 
 static const char *describe_state(const struct master *m)
@@ -358,6 +360,10 @@ static void obey(struct master *m, enum order order)
         m->reload_wanted = true;
         master_step_later(m);
         break;
+    case ORDER_CHAIN_RELOAD:
+        m->chain_wanted = true;
+        master_step_later(m);
+        break;
     case ORDER_STOP:
         want_stop(m, STOP_NOW);
         break;
@@ -415,10 +421,14 @@ void master_on_letter(void *data, char letter)
 
 static void on_touch(void *data, const char *path)
 {
-    struct master *m = data;
-
     log_info("reload: %s was touched", path);
-    obey(m, ORDER_RELOAD);
+    obey(data, ORDER_RELOAD);
+}
+
+static void on_touch_chain(void *data, const char *path)
+{
+    log_info("chain reload: %s was touched", path);
+    obey(data, ORDER_CHAIN_RELOAD);
 }
 
 void master_on_emperor_byte(enum emperor_byte byte, void *data)
@@ -442,6 +452,7 @@ static void tear_down(struct master *m)
     m->stats = stats_server_free(m->stats);
     fifo_close(&m->fifo, partner_exists(&m->partner));
     touch_done(&m->touch);
+    touch_done(&m->touch_chain);
     m->next = generation_free(m->next);
     m->current = generation_free(m->current);
     LIST_FOREACH (item, &m->draining)
@@ -478,6 +489,7 @@ int master_run(const struct master_start *start)
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
     m.fifo.io.fd = -1;
     touch_init(&m.touch, on_touch, &m);
+    touch_init(&m.touch_chain, on_touch_chain, &m);
     partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
     if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);

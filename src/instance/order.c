@@ -37,6 +37,7 @@ static const struct {
     { 'r', ORDER_RELOAD },
     { 'R', ORDER_RELOAD },
     { 'w', ORDER_RELOAD },
+    { 'c', ORDER_CHAIN_RELOAD },
     { 'q', ORDER_STOP_GRACEFULLY },
     { 'Q', ORDER_STOP },
     { '+', ORDER_ADD_WORKER },

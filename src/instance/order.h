@@ -10,6 +10,7 @@
 enum order {
     ORDER_NONE,
     ORDER_RELOAD,          /* the configuration is read again, new workers replace the old ones */
+    ORDER_CHAIN_RELOAD,    /* the application is loaded anew, workers are replaced in turn */
     ORDER_STOP,            /* at once */
     ORDER_STOP_GRACEFULLY, /* when what has been accepted is answered */
     ORDER_STOP_BY_TERM,    /* the one or the other, as graceful-on-term says */

@@ -149,6 +149,20 @@ void reload_begin(struct master *m)
         reload_keep_old(m, strerror(-r));
 }
 
+void reload_in_chain(struct master *m)
+{
+    m->chain_wanted = false;
+    if (m->next || m->asleep) {
+        log_info("chain reload: not needed, as %s",
+                 m->asleep ? "there are no workers" : "a reload is under way");
+        return;
+    }
+    log_info("chain reload: generation %u is renewed", m->current->number);
+    int r = generation_renew(m->current);
+    if (r < 0)
+        (void)log_errno(LOG_ERR, r, "chain reload: the workers stay as they are");
+}
+
 /* The next generation serves: the one before finishes. */
 void reload_take_over(struct master *m)
 {
@@ -179,6 +193,15 @@ static bool predecessors_accept(const struct master *m)
     return false;
 }
 
+static void watch_files(const struct master *m, struct touch *t, const struct liege_list *files,
+                        const char *option)
+{
+    int r = touch_configure(t, m->loop, files);
+
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "%s: not all of these files can be watched", option);
+}
+
 /* Whoever hears that a generation serves shall find that no other one does, and its settings in
  * force. */
 static void announce(struct master *m)
@@ -189,9 +212,9 @@ static void announce(struct master *m)
     loop_timer_clear(m->loop, &m->patience);
 
     scaler_configure(&m->scaler, m->loop, &g->registry->instance);
-    int r = touch_configure(&m->touch, m->loop, &g->registry->instance.touch_reload);
-    if (r < 0)
-        (void)log_errno(LOG_WARNING, r, "touch-reload: not all of these files can be watched");
+    watch_files(m, &m->touch, &g->registry->instance.touch_reload, "touch-reload");
+    watch_files(m, &m->touch_chain, &g->registry->instance.touch_chain_reload,
+                "touch-chain-reload");
 
     log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
              g->n_slots == 1 ? "" : "s");

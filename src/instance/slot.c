@@ -46,6 +46,8 @@ static void set_state(struct slot *s, enum slot_state state, const char *reason)
     log_debug("worker %d of generation %u: %s -> %s%s%s", s->id, generation_number(s->generation),
               slot_state_name(s->state), slot_state_name(state), *reason ? ", " : "", reason);
     loop_timer_clear(loop, &s->timer);
+    if (s->state == SLOT_FORKING)
+        generation_on_forked(s->generation);
     s->state = state;
     s->since_us = loop_now_us(loop);
     (void)snprintf(s->reason, sizeof(s->reason), "%s", reason);

@@ -97,11 +97,11 @@ static json_t *generation_json(const struct generation *g)
     json_put_int(j, "wanted", g->n_slots);
     json_put_int(j, "ready", g->n_ready);
     json_put_text(j, "cause", g->cause);
-    if (g->zygote.child.proc.pid != 0) {
+    if (zygote_exists(g->zygote)) {
         json_t *zygote = json_object();
-        json_put_int(zygote, "pid", (uint64_t)g->zygote.child.proc.pid);
-        json_put_flag(zygote, "loaded", g->zygote.loaded);
-        put_memory(zygote, g->zygote.child.proc.pid);
+        json_put_int(zygote, "pid", (uint64_t)g->zygote->child.proc.pid);
+        json_put_flag(zygote, "loaded", g->zygote->loaded);
+        put_memory(zygote, g->zygote->child.proc.pid);
         (void)json_object_set_new(j, "zygote", zygote);
     }
     return j;

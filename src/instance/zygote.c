@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -24,15 +25,19 @@ static int on_loaded(struct channel *c, struct message *m)
     z->loaded = true;
     z->n_failures = 0;
     loop_timer_clear(generation_loop(z->generation), &z->timer);
-    generation_on_loaded(z->generation);
+    generation_on_loaded(z->generation, z);
     return 0;
+}
+
+static void set_cause(struct zygote *z, const char *text)
+{
+    if (z->cause[0] == '\0')
+        (void)snprintf(z->cause, sizeof(z->cause), "%s", text);
 }
 
 static int on_load_failed(struct channel *c, struct message *m)
 {
-    struct zygote *z = container_of(c, struct zygote, channel);
-
-    generation_set_cause(z->generation, m->data);
+    set_cause(container_of(c, struct zygote, channel), m->data);
     return 0; /* its end follows */
 }
 
@@ -77,12 +82,11 @@ static void on_end(struct loop_child *child, const siginfo_t *end)
     channel_drain(&z->channel); /* its last words say why */
     channel_close(&z->channel);
     z->loaded = false;
-    if (!z->wanted) {
-        generation_on_worker_ended(z->generation); /* it may have been the last process */
-        return;
-    }
-    set_restart(z);
-    generation_on_zygote_ended(z->generation, proc_describe_end(end, text, sizeof(text)));
+    set_cause(z, proc_describe_end(end, text, sizeof(text)));
+    z->ended = !z->wanted || z == z->generation->heir;
+    if (!z->ended)
+        set_restart(z);
+    generation_on_zygote_ended(z->generation, z);
 }
 
 /* Loading took too long, or it is time to start again. */
@@ -91,8 +95,7 @@ static void on_timer(struct loop_timer *t)
     struct zygote *z = container_of(t, struct zygote, timer);
 
     if (z->child.proc.pid != 0) {
-        generation_set_cause(z->generation, "loading the application took longer than "
-                                            "start-timeout");
+        set_cause(z, "loading the application took longer than start-timeout");
         (void)proc_signal(&z->child.proc, SIGKILL);
         return;
     }
@@ -103,10 +106,31 @@ static void on_timer(struct loop_timer *t)
     }
 }
 
-void zygote_init(struct zygote *z, struct generation *g)
+int zygote_new(struct generation *g, struct zygote **ret)
 {
+    struct zygote *z = malloc(sizeof(*z));
+
+    if (!z)
+        return -ENOMEM;
     *z = (struct zygote){.generation = g, .channel.io.fd = -1, .timer.fn = on_timer};
     loop_child_init(&z->child, on_end);
+    *ret = z;
+    return 0;
+}
+
+void zygote_stop(struct zygote *z)
+{
+    z->wanted = false;
+    z->loaded = false;
+    loop_timer_clear(generation_loop(z->generation), &z->timer);
+    channel_close(&z->channel);
+    (void)proc_signal(&z->child.proc, SIGKILL); /* it serves nobody */
+}
+
+static void forget(struct zygote *z)
+{
+    zygote_stop(z);
+    loop_child_done(&z->child);
 }
 
 int zygote_start(struct zygote *z)
@@ -130,11 +154,12 @@ int zygote_start(struct zygote *z)
         return r;
     }
     z->wanted = true;
+    z->cause[0] = '\0';
     r = channel_open(&z->channel, loop, fds[0], rules, COUNT_OF(rules), on_channel_closed);
     if (r == 0)
         r = loop_child_watch(loop, &z->child);
     if (r < 0) {
-        zygote_done(z);
+        forget(z);
         return r;
     }
     loop_timer_set(loop, &z->timer, loop_now_us(loop) + generation_start_timeout_us(g));
@@ -162,17 +187,10 @@ void zygote_kill(struct zygote *z)
     (void)proc_signal(&z->child.proc, SIGKILL); /* its end is seen by on_end() */
 }
 
-void zygote_stop(struct zygote *z)
+struct zygote *zygote_free(struct zygote *z)
 {
-    z->wanted = false;
-    z->loaded = false;
-    loop_timer_clear(generation_loop(z->generation), &z->timer);
-    channel_close(&z->channel);
-    (void)proc_signal(&z->child.proc, SIGKILL); /* it serves nobody */
-}
-
-void zygote_done(struct zygote *z)
-{
-    zygote_stop(z);
-    loop_child_done(&z->child);
+    if (z)
+        forget(z);
+    free(z);
+    return NULL;
 }

@@ -15,11 +15,17 @@ struct zygote {
     struct loop_child child;
     struct loop_timer timer; /* loading may not take for ever; then: the next start after a death */
     bool loaded;
+    bool ended;          /* and is not started again */
     bool wanted;         /* restart it when it dies */
     unsigned n_failures; /* in a row */
+    char cause[1024];    /* why it ended, as it said it; or "" */
 };
 
-void zygote_init(struct zygote *z, struct generation *g);
+/* Returns 0 with *@ret, or -ENOMEM. */
+int zygote_new(struct generation *g, struct zygote **ret) _must_check_;
+
+/* Kills it and forgets it: who reaps strangers reaps it. Returns NULL, also of NULL. */
+struct zygote *zygote_free(struct zygote *z);
 
 /* Forks it from the master. Returns 0 or a negative errno. */
 int zygote_start(struct zygote *z) _must_check_;
@@ -34,5 +40,7 @@ void zygote_kill(struct zygote *z);
 /* Kills it; workers that it forked go on. */
 void zygote_stop(struct zygote *z);
 
-/* Kills it and forgets it. */
-void zygote_done(struct zygote *z);
+static inline bool zygote_exists(const struct zygote *z)
+{
+    return z && z->child.proc.pid != 0;
+}

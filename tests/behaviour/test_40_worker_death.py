@@ -358,7 +358,7 @@ def test_a_killed_zygote_costs_nothing(web):
     with Load(server.address, keep_alive=8, per_request=4) as load:
         load.wait_for(100)
         os.kill(zygote, signal.SIGKILL)
-        server.wait_line("the zygote of generation 1 killed by signal 9.*another one is started")
+        server.wait_line("the zygote of generation 1 ended \\(killed by signal 9.*another one is started")
         load.wait_for(200)
     load.assert_clean()
     assert worker_of(server) == worker

@@ -117,6 +117,11 @@ void generation_on_worker_complaint(struct generation *g, int id, const char *te
     note("cause", text);
 }
 
+void generation_on_forked(struct generation *g)
+{
+    (void)g;
+}
+
 void generation_on_worker_ready(struct generation *g, int id)
 {
     (void)g;
