@@ -83,6 +83,10 @@ struct liege_plugin {
     void (*after_fork_parent)(void);
     void (*after_fork_child)(void);
 
+    /* In a copy of a worker, after after_fork_child(), that is to be forked from itself: the
+     * application gives up what it must not share. May be NULL. */
+    int (*zygote_start)(struct liege_error *err);
+
     /* In each worker, after the fork and after the privileges were dropped, before any request. */
     int (*worker_start)(struct liege_error *err);
 

@@ -15,7 +15,7 @@ BEGIN { *CORE::GLOBAL::exit = \&liege::_exit }
 
 BEGIN {
     no strict 'refs';
-    *{"uwsgi::$_"} = \&{"liege::$_"} for qw(worker_id masterpid reload log postfork VERSION);
+    *{"uwsgi::$_"} = \&{"liege::$_"} for qw(worker_id masterpid reload log postfork zygote VERSION);
     *uwsgi::opt = \%liege::opt;
 }
 

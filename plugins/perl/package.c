@@ -7,6 +7,7 @@
  *   liege::reload         asks for a reload of the instance; false when that was refused
  *   liege::log(TEXT)      writes to the log of the instance
  *   liege::postfork(CODE) has CODE run in each worker that is forked from now on
+ *   liege::zygote(CODE)   has CODE run in a copy of a worker that is to be the zygote
  *   %liege::opt           the configuration; a setting that was given twice is an array
  *
  * exit() is here too. An application that calls it would end the worker, with the connections of
@@ -60,13 +61,26 @@ XS_INTERNAL(xs_log)
     XSRETURN_YES;
 }
 
+static void add_hook(pTHX_ CV *cv, AV *hooks, SV *code)
+{
+    if (!SvROK(code) || SvTYPE(SvRV(code)) != SVt_PVCV)
+        croak_xs_usage(cv, "CODE");
+    av_push(hooks, newSVsv(code));
+}
+
 XS_INTERNAL(xs_postfork)
 {
     dXSARGS;
 
-    if (items != 1 || !SvROK(ST(0)) || SvTYPE(SvRV(ST(0))) != SVt_PVCV)
-        croak_xs_usage(cv, "CODE");
-    av_push(interp.post_fork, newSVsv(ST(0)));
+    add_hook(aTHX_ cv, interp.post_fork, items == 1 ? ST(0) : &PL_sv_undef);
+    XSRETURN_YES;
+}
+
+XS_INTERNAL(xs_zygote)
+{
+    dXSARGS;
+
+    add_hook(aTHX_ cv, interp.zygote, items == 1 ? ST(0) : &PL_sv_undef);
     XSRETURN_YES;
 }
 
@@ -109,25 +123,27 @@ static void define_settings(pTHX)
 void package_define(pTHX)
 {
     interp.post_fork = newAV();
+    interp.zygote = newAV();
     (void)newXS("liege::worker_id", xs_worker_id, __FILE__);
     (void)newXS("liege::masterpid", xs_masterpid, __FILE__);
     (void)newXS("liege::reload", xs_reload, __FILE__);
     (void)newXS("liege::log", xs_log, __FILE__);
     (void)newXS("liege::postfork", xs_postfork, __FILE__);
+    (void)newXS("liege::zygote", xs_zygote, __FILE__);
     (void)newXS("liege::_on_die", xs_on_die, __FILE__);
     (void)newXSproto("liege::_exit", xs_exit, __FILE__, ";$");
     (void)newCONSTSUB(gv_stashpvs("liege", GV_ADD), "VERSION", newSVpv(interp.host->version, 0));
     define_settings(aTHX);
 }
 
-int package_run_post_fork(pTHX_ struct liege_error *err)
+int package_run_hooks(pTHX_ AV *hooks, const char *name, struct liege_error *err)
 {
-    for (SSize_t i = 0; i <= av_top_index(interp.post_fork); i++) {
-        SV *code = *av_fetch(interp.post_fork, i, 0);
+    for (SSize_t i = 0; i <= av_top_index(hooks); i++) {
+        SV *code = *av_fetch(hooks, i, 0);
 
         (void)invoke(aTHX_ code, G_EVAL | G_VOID | G_DISCARD, NULL, NULL);
         if (SvTRUE(ERRSV)) {
-            error_report(aTHX_ "postfork", "postfork", err);
+            error_report(aTHX_ name, name, err);
             return -EINVAL;
         }
     }

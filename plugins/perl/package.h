@@ -7,6 +7,6 @@
  * exit() that applications get. */
 void package_define(pTHX);
 
-/* Runs what was given to liege::postfork(), in order. Returns 0 or a negative errno with @err,
- * after logging the whole error. */
-int package_run_post_fork(pTHX_ struct liege_error *err);
+/* Runs the code in @hooks, which was given to liege::@name(), in order. Returns 0 or a negative
+ * errno with @err, after logging the whole error. */
+int package_run_hooks(pTHX_ AV *hooks, const char *name, struct liege_error *err);

@@ -21,7 +21,14 @@ static int plugin_worker_start(struct liege_error *err)
     const struct liege_list *files = &interp.conf->exec_post_fork;
     int r = interp_exec(aTHX_ files, err);
 
-    return r < 0 ? r : package_run_post_fork(aTHX_ err);
+    return r < 0 ? r : package_run_hooks(aTHX_ interp.post_fork, "postfork", err);
+}
+
+static int plugin_zygote_start(struct liege_error *err)
+{
+    pTHX = interp_enter();
+
+    return package_run_hooks(aTHX_ interp.zygote, "zygote", err);
 }
 
 extern const struct liege_plugin liege_plugin;
@@ -35,6 +42,7 @@ __attribute__((visibility("default"))) const struct liege_plugin liege_plugin = 
     .load = loader_load,
     .before_fork = interp_flush,
     .after_fork_child = interp_forked,
+    .zygote_start = plugin_zygote_start,
     .worker_start = plugin_worker_start,
     .call = psgi_call,
     .dump = stacks_dump,

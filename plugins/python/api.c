@@ -2,9 +2,10 @@
 
 /* The module that an application imports to talk to its server: `import liege`, or `import uwsgi`
  * in code that was written for uWSGI, whose names and types it keeps (`opt` has bytes, as there).
- * Only what works is in it, so that hasattr() tells the truth. Applications may store two functions
- * in it: post_fork_hook, called in each worker before its first request, and atexit, called when
- * the process ends. */
+ * Only what works is in it, so that hasattr() tells the truth. Applications may store
+ * functions in it: post_fork_hook, called in each worker before its first request, zygote_hook,
+ * called in a copy of a worker that is to be the zygote, and atexit, called when the process ends.
+ */
 
 #include <Python.h>
 

@@ -102,10 +102,10 @@ int interp_start(const struct python_conf *conf, struct liege_error *err)
     return 0;
 }
 
+static bool prepared; /* for forks: nothing has been loaded since */
+
 void interp_before_fork(void)
 {
-    static bool prepared;
-
     flush_streams(); /* or a line begun before the fork would be printed by both */
     if (!prepared) {
         prepared = true;
@@ -113,6 +113,11 @@ void interp_before_fork(void)
         call_function("gc", "freeze");
     }
     PyOS_BeforeFork();
+}
+
+void interp_zygote_start(void)
+{
+    prepared = false;
 }
 
 void interp_after_fork_parent(void)

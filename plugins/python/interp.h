@@ -10,10 +10,13 @@
 int interp_start(const struct python_conf *conf, struct liege_error *err);
 
 /* Around a fork. The first one puts all that was loaded out of the garbage collector's reach, so
- * that the pages stay shared, and names the threads that the child will not have. */
+ * that the pages stay shared. */
 void interp_before_fork(void);
 void interp_after_fork_parent(void);
 void interp_after_fork_child(void);
+
+/* What has been loaded since the last fork is to be shared, too. */
+void interp_zygote_start(void);
 
 /* Gives the GIL away and takes it back. A thread that Python does not know yet comes in by
  * interp_wait_end(). */

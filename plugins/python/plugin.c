@@ -41,6 +41,14 @@ static int plugin_load(const char *source, void **ret_app, struct liege_error *e
     return r;
 }
 
+static int plugin_zygote_start(struct liege_error *err)
+{
+    interp_zygote_start();
+    if (api_call_hook("zygote_hook") < 0)
+        return host_error(err, -ECANCELED, "zygote_hook failed: see the traceback in the log");
+    return 0;
+}
+
 static int plugin_worker_start(struct liege_error *err)
 {
     if (api_call_hook("post_fork_hook") < 0)
@@ -64,6 +72,7 @@ const struct liege_plugin liege_plugin = {
     .before_fork = interp_before_fork,
     .after_fork_parent = interp_after_fork_parent,
     .after_fork_child = interp_after_fork_child,
+    .zygote_start = plugin_zygote_start,
     .worker_start = plugin_worker_start,
     .call = wsgi_call,
     .wait_begin = interp_wait_begin,

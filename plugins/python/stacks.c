@@ -19,8 +19,9 @@ int stacks_start(void)
 {
     PyObject *module, *method, *args, *kwargs, *result = NULL;
 
-    if (stacks_fd < 0)
-        stacks_fd = memfd_create("python-stacks", MFD_CLOEXEC);
+    if (stacks_fd >= 0)
+        (void)close(stacks_fd); /* of the worker that this process is a copy of */
+    stacks_fd = memfd_create("python-stacks", MFD_CLOEXEC);
     if (stacks_fd < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;

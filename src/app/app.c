@@ -180,6 +180,17 @@ void apps_after_fork_child(const struct apps *a)
             a->plugins[i]->after_fork_child();
 }
 
+int apps_zygote_start(const struct apps *a, struct errmsg *err)
+{
+    for (size_t i = 0; i < a->n_plugins; i++) {
+        struct liege_error why = {""};
+        int r = a->plugins[i]->zygote_start ? a->plugins[i]->zygote_start(&why) : 0;
+        if (r < 0)
+            return errmsg_set(err, r, "%s", why.text);
+    }
+    return 0;
+}
+
 int apps_worker_start(const struct apps *a, struct errmsg *err)
 {
     for (size_t i = 0; i < a->n_plugins; i++) {

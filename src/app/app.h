@@ -46,6 +46,7 @@ bool apps_describe_fd(const struct apps *a, int fd, char *text, size_t size);
 void apps_before_fork(const struct apps *a);
 void apps_after_fork_parent(const struct apps *a);
 void apps_after_fork_child(const struct apps *a);
+int apps_zygote_start(const struct apps *a, struct errmsg *err) _must_check_;
 int apps_worker_start(const struct apps *a, struct errmsg *err) _must_check_;
 void apps_wait_begin(const struct apps *a);
 void apps_wait_end(const struct apps *a);

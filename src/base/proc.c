@@ -3,6 +3,7 @@
  * every check that a parent may already be gone, is here and nowhere else. */
 #include "base/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -199,6 +200,18 @@ int proc_signal(const struct proc *p, int sig)
     if (p->pidfd < 0)
         return -ESRCH;
     return syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0) < 0 ? -errno : 0;
+}
+
+size_t proc_count_threads(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    size_t n = 0;
+
+    for (const struct dirent *e = NULL; dir && (e = readdir(dir));)
+        n += e->d_name[0] != '.';
+    if (dir)
+        (void)closedir(dir);
+    return n;
 }
 
 char proc_state(pid_t pid)

@@ -73,6 +73,9 @@ void proc_catch_sigpipe(void);
 /* -ESRCH when it has ended and been reaped. */
 int proc_signal(const struct proc *p, int sig);
 
+/* How many threads this process has. */
+size_t proc_count_threads(void);
+
 /* The state of a process as in ps(1), "T" for a stopped one; 0 if it is not there (proc(5)). */
 char proc_state(pid_t pid);
 

@@ -4,9 +4,21 @@
  * Called wherever a configuration is loaded to be run or checked. */
 #include "instance/check.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "conf/settings.h"
 #include "instance/registry.h"
 #include "static/check.h"
+
+/* Values that do not go together with others. */
+static int check_together(const struct registry *r, const char *option, struct errmsg *err)
+{
+    if (strcmp(option, "refork-after") == 0 && r->worker.refork_after != 0 && r->instance.lazy_apps)
+        return errmsg_set(err, -EINVAL,
+                          "refork-after needs a zygote, and with lazy-apps there is none");
+    return 0;
+}
 
 int instance_check(const struct registry *r, struct errmsg *err)
 {
@@ -19,6 +31,8 @@ int instance_check(const struct registry *r, struct errmsg *err)
         const struct liege_option *o =
             s->placeholder ? NULL : conf_find_option(r->tables, r->n_tables, s->key, &table);
         int e = o && table->object == &r->statics ? static_check(o->name, s->value, err) : 0;
+        if (e == 0 && o)
+            e = check_together(r, o->name, err);
         if (e < 0)
             return setting_blame(s, e, err);
     }

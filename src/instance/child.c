@@ -111,10 +111,21 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
     return r < 0 ? r : fork_check_end(&before, mode, &ret->apps, err);
 }
 
+/* A worker as its copy sees it, if that becomes the zygote. */
+struct model {
+    const struct child_start *start;
+    const struct loaded *loaded;
+    struct fork_baseline before; /* what the zygote had given it */
+};
+
+static _noreturn_ void become_zygote(const void *data, int channel_fd, int output_fd);
+
 static _noreturn_ void serve(const struct child_start *start, const struct loaded *loaded, int id,
                              int channel_fd)
 {
+    const struct registry *registry = start->registry;
     struct worker_listener listeners[LISTEN_MAX_SOCKETS];
+    struct model model = {.start = start, .loaded = loaded};
     size_t n = start->listeners->n_items;
 
     for (size_t i = 0; i < n; i++)
@@ -134,10 +145,14 @@ static _noreturn_ void serve(const struct child_start *start, const struct loade
         .n_listeners = n,
         .queue = *start->queue,
         .board = start->board,
-        .conf = &start->registry->worker,
+        .conf = &registry->worker,
         .apps = &loaded->apps,
         .site = loaded->site,
+        .become_zygote = become_zygote,
+        .zygote_data = &model,
     };
+    if (registry->worker.refork_after != 0 && fork_check_begin(&model.before) < 0)
+        end(EXIT_FAILURE);
     end(worker_run(&ws));
 }
 
@@ -193,31 +208,64 @@ static void obey(const struct child_start *start, const struct loaded *loaded, s
     message_close_fds(m);
 }
 
+/* Has loaded, says so, and forks from now on. */
+static _noreturn_ void wait_for_orders(const struct child_start *start, const struct loaded *loaded)
+{
+    struct message_buffer buf;
+    struct message m;
+
+    title_set_state("");
+    if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)
+        end(EXIT_FAILURE);
+    for (;;) {
+        struct pollfd p = {.fd = start->channel_fd, .events = POLLIN};
+        apps_wait_begin(&loaded->apps);
+        (void)poll(&p, 1, -1); /* EINTR: look again */
+        apps_wait_end(&loaded->apps);
+        int r = message_receive(start->channel_fd, &buf, &m);
+        if (r > 0)
+            obey(start, loaded, &m);
+        else if (r != -EAGAIN)
+            end(EXIT_SUCCESS); /* the master closed the channel */
+    }
+}
+
 _noreturn_ void zygote_main(const struct child_start *start)
 {
     struct loaded loaded = {.site = NULL};
     struct errmsg err = {""};
-    struct message_buffer buf;
-    struct message m;
 
     set_role(start, "zygote", "loading");
     leave_master(start);
     die_with_master(start);
     if (load_to_fork(start, &loaded, &err) < 0)
         give_up(start->channel_fd, FAMILY_LOAD_FAILED, &err);
-    title_set_state("");
-    if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)
-        end(EXIT_FAILURE);
+    wait_for_orders(start, &loaded);
+}
 
-    for (;;) {
-        struct pollfd p = {.fd = start->channel_fd, .events = POLLIN};
-        apps_wait_begin(&loaded.apps);
-        (void)poll(&p, 1, -1); /* EINTR: look again */
-        apps_wait_end(&loaded.apps);
-        int r = message_receive(start->channel_fd, &buf, &m);
-        if (r > 0)
-            obey(start, &loaded, &m);
-        else if (r != -EAGAIN)
-            end(EXIT_SUCCESS); /* the master closed the channel */
-    }
+/* What a worker's application has opened for itself must not be everybody's. */
+static _noreturn_ void become_zygote(const void *data, int channel_fd, int output_fd)
+{
+    const struct model *model = data;
+    struct fork_baseline before = model->before;
+    const struct message hello = {.type = FAMILY_HELLO};
+    struct child_start start = *model->start;
+    struct errmsg err = {""};
+
+    start.channel_fd = channel_fd;
+    start.output_fd = output_fd;
+    start.worker_id = 0;
+    set_role(&start, "zygote", "");
+    die_with_master(&start);
+    if (message_send(channel_fd, &hello) < 0)
+        end(EXIT_FAILURE); /* the master wants us no more */
+    logger_enter(start.logger, output_fd);
+    proc_reset_signals();
+    proc_catch_sigpipe();
+    apps_after_fork_child(&model->loaded->apps);
+    if (apps_zygote_start(&model->loaded->apps, &err) < 0 ||
+        fork_check_add(&before, channel_fd) < 0 ||
+        fork_check_end(&before, FORK_CHECK_REFUSE, &model->loaded->apps, &err) < 0)
+        give_up(channel_fd, FAMILY_LOAD_FAILED, &err);
+    wait_for_orders(&start, model->loaded);
 }

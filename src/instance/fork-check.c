@@ -30,32 +30,33 @@ static const struct {
 };
 /* clang-format on */
 
-/* The numbers that are entries of the directory @path, in an allocated array. Among those of
+static int append(int **list, size_t *n, int number)
+{
+    int *more = realloc(*list, (*n + 1) * sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    more[(*n)++] = number;
+    *list = more;
+    return 0;
+}
+
+/* Appends the numbers that are entries of the directory @path to an allocated array. Among those of
  * /proc/self/fd is the descriptor that it is read through, which is closed then. */
 static int list_numbers(const char *path, int **ret, size_t *ret_n)
 {
     DIR *dir = opendir(path);
-    int *found = NULL;
-    size_t n = 0;
+    int r = 0;
 
     if (!dir)
         return -errno;
-    for (const struct dirent *e = NULL; (e = readdir(dir));) {
+    for (const struct dirent *e = NULL; r == 0 && (e = readdir(dir));) {
         if (e->d_name[0] == '.')
             continue;
-        int *more = realloc(found, (n + 1) * sizeof(*found));
-        if (!more) {
-            free(found);
-            (void)closedir(dir);
-            return -ENOMEM;
-        }
-        found = more;
-        found[n++] = (int)strtol(e->d_name, NULL, 10);
+        r = append(ret, ret_n, (int)strtol(e->d_name, NULL, 10));
     }
     (void)closedir(dir);
-    *ret = found;
-    *ret_n = n;
-    return 0;
+    return r;
 }
 
 int fork_check_begin(struct fork_baseline *before)
@@ -66,6 +67,11 @@ int fork_check_begin(struct fork_baseline *before)
         if (fcntl(before->fds[i], F_GETFD) < 0)
             before->fds[i] = -1;
     return r;
+}
+
+int fork_check_add(struct fork_baseline *before, int fd)
+{
+    return append(&before->fds, &before->n_fds, fd);
 }
 
 void fork_check_done(struct fork_baseline *before)

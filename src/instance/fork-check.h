@@ -19,6 +19,8 @@ struct fork_baseline {
 
 /* Notes them. Returns 0 or a negative errno. To be released with fork_check_done(). */
 int fork_check_begin(struct fork_baseline *before) _must_check_;
+/* Counts @fd among them. */
+int fork_check_add(struct fork_baseline *before, int fd) _must_check_;
 void fork_check_done(struct fork_baseline *before);
 
 /* Logs what is there now and was not @before. Returns 0, or -EBUSY with @err if @mode is to refuse

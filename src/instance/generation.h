@@ -60,6 +60,7 @@ struct generation {
     struct keepers keepers;
     size_t n_ready;
     bool renewing; /* workers are being replaced */
+    bool reforked; /* a worker has been the model, or has been asked to */
 
     char cause[1024]; /* why it failed, as the process that failed said it */
 };
@@ -163,6 +164,10 @@ void generation_on_worker_closed(struct generation *g);
 /* The worker in @s is about to go: another one is started in its place, and when that one serves,
  * it is told to finish. */
 void generation_on_worker_leaves(struct generation *g, struct slot *s);
+
+/* The worker in @s has answered refork-after requests: the first one is the model of those that
+ * follow. */
+void generation_on_worker_warm(struct generation *g, const struct slot *s);
 
 /* A worker wants to be replaced (slot.retires): so it is, as soon as not too many are. */
 void generation_on_worker_retires(struct generation *g);

@@ -68,6 +68,20 @@ int generation_renew(struct generation *g)
     return r;
 }
 
+void generation_on_worker_warm(struct generation *g, const struct slot *s)
+{
+    if (g->state != GENERATION_SERVING || g->reforked || g->heir)
+        return;
+    g->reforked = true; /* one that cannot is no better later */
+    int r = zygote_new(g, &g->heir);
+    if (r == 0)
+        r = zygote_promote(g->heir, s);
+    if (r < 0) {
+        (void)log_errno(LOG_WARNING, r, "worker %d cannot be asked to become the zygote", s->id);
+        g->heir = zygote_free(g->heir);
+    }
+}
+
 static bool is_forking(const struct generation *g)
 {
     FOR_EACH_SLOT (s, g)
@@ -83,8 +97,14 @@ static void succeed_if_ready(struct generation *g)
         return;
     (void)zygote_free(g->zygote);
     g->zygote = TAKE(g->heir, NULL);
-    log_info("generation %u: the application is loaded anew, its workers are replaced in turn",
-             g->number);
+    if (g->zygote->model != 0)
+        log_info(
+            "generation %u: a copy of worker %d, which is warm, is the zygote, the workers are "
+            "replaced in turn",
+            g->number, g->zygote->model);
+    else
+        log_info("generation %u: the application is loaded anew, its workers are replaced in turn",
+                 g->number);
     generation_on_loaded(g, g->zygote); /* others may have waited for a zygote */
     retire_all(g);
 }
@@ -104,8 +124,12 @@ static void give_up_if_ended(struct generation *g)
 {
     if (!g->heir || !g->heir->ended)
         return;
-    log_error("generation %u cannot be renewed, its workers go on as they are: %s", g->number,
-              g->heir->cause);
+    if (g->heir->model != 0)
+        log_warning("generation %u: worker %d cannot become the zygote, all go on as they are: %s",
+                    g->number, g->heir->model, g->heir->cause);
+    else
+        log_error("generation %u cannot be renewed, its workers go on as they are: %s", g->number,
+                  g->heir->cause);
     g->heir = zygote_free(g->heir);
 }
 

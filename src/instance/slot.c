@@ -156,6 +156,16 @@ static int on_reload(struct channel *c, struct message *m)
     return 0;
 }
 
+static int on_warm(struct channel *c, struct message *m)
+{
+    struct slot *s = container_of(c, struct slot, channel);
+
+    (void)m;
+    if (s->state == SLOT_READY && !s->leaves)
+        generation_on_worker_warm(s->generation, s);
+    return 0;
+}
+
 /* clang-format off */
 static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_HELLO]         = { .handler = on_hello },
@@ -166,6 +176,7 @@ static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_CLOSED]        = { .handler = on_closed },
     [FAMILY_LOYAL]         = { .handler = on_loyal },
     [FAMILY_RELOAD]        = { .handler = on_reload },
+    [FAMILY_WARM]          = { .handler = on_warm },
 };
 /* clang-format on */
 

@@ -49,20 +49,44 @@ static int on_fork_failed(struct channel *c, struct message *m)
     return 0;
 }
 
+/* Of a copy of a worker, which is not our own child from the beginning. */
+static int on_hello(struct channel *c, struct message *m)
+{
+    struct zygote *z = container_of(c, struct zygote, channel);
+
+    if (z->child.proc.pid != 0)
+        return -EPROTO;
+    int r = proc_adopt(m->sender, &z->child.proc);
+    return r < 0 ? r : loop_child_watch(generation_loop(z->generation), &z->child);
+}
+
 /* clang-format off */
 static const struct channel_rule rules[FAMILY_TYPE_COUNT] = {
+    [FAMILY_HELLO]       = { .handler = on_hello },
     [FAMILY_LOADED]      = { .handler = on_loaded },
     [FAMILY_LOAD_FAILED] = { .handler = on_load_failed },
     [FAMILY_FORK_FAILED] = { .handler = on_fork_failed },
 };
 /* clang-format on */
 
+/* It is not there any more, nor will it be. */
+static void give_up(struct zygote *z, const char *why)
+{
+    set_cause(z, why);
+    z->ended = true;
+    loop_timer_clear(generation_loop(z->generation), &z->timer);
+    generation_on_zygote_ended(z->generation, z);
+}
+
 static void on_channel_closed(struct channel *c, int error)
 {
     struct zygote *z = container_of(c, struct zygote, channel);
 
     (void)error;
-    (void)proc_signal(&z->child.proc, SIGKILL); /* of no use any more; its end is seen below */
+    if (z->child.proc.pid != 0)
+        (void)proc_signal(&z->child.proc, SIGKILL); /* of no use any more; its end is seen below */
+    else
+        give_up(z, "the worker that was to be its model has ended");
 }
 
 static void set_restart(struct zygote *z)
@@ -82,10 +106,13 @@ static void on_end(struct loop_child *child, const siginfo_t *end)
     channel_drain(&z->channel); /* its last words say why */
     channel_close(&z->channel);
     z->loaded = false;
-    set_cause(z, proc_describe_end(end, text, sizeof(text)));
-    z->ended = !z->wanted || z == z->generation->heir;
-    if (!z->ended)
-        set_restart(z);
+    const char *why = proc_describe_end(end, text, sizeof(text));
+    if (!z->wanted || z == z->generation->heir) {
+        give_up(z, why);
+        return;
+    }
+    set_cause(z, why);
+    set_restart(z);
     generation_on_zygote_ended(z->generation, z);
 }
 
@@ -94,6 +121,10 @@ static void on_timer(struct loop_timer *t)
 {
     struct zygote *z = container_of(t, struct zygote, timer);
 
+    if (z == z->generation->heir && z->child.proc.pid == 0) {
+        give_up(z, "the worker that was to be its model has not forked within start-timeout");
+        return;
+    }
     if (z->child.proc.pid != 0) {
         set_cause(z, "loading the application took longer than start-timeout");
         (void)proc_signal(&z->child.proc, SIGKILL);
@@ -154,6 +185,7 @@ int zygote_start(struct zygote *z)
         return r;
     }
     z->wanted = true;
+    z->model = 0;
     z->cause[0] = '\0';
     r = channel_open(&z->channel, loop, fds[0], rules, COUNT_OF(rules), on_channel_closed);
     if (r == 0)
@@ -164,6 +196,34 @@ int zygote_start(struct zygote *z)
     }
     loop_timer_set(loop, &z->timer, loop_now_us(loop) + generation_start_timeout_us(g));
     return 0;
+}
+
+int zygote_promote(struct zygote *z, const struct slot *worker)
+{
+    struct loop *loop = generation_loop(z->generation);
+    int fds[2];
+
+    int r = message_socketpair(fds);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = fds[1];
+    _cleanup_close_ int output_fd = generation_capture(z->generation, "zygote");
+    const struct message m = {
+        .type = FAMILY_PROMOTE,
+        .value = output_fd >= 0,
+        .fds = {fd, output_fd >= 0 ? output_fd : fd},
+        .n_fds = 2,
+    };
+
+    z->wanted = true;
+    z->model = worker->id;
+    r = channel_open(&z->channel, loop, fds[0], rules, COUNT_OF(rules), on_channel_closed);
+    if (r == 0)
+        r = message_send(worker->channel.io.fd, &m);
+    if (r == 0)
+        loop_timer_set(loop, &z->timer,
+                       loop_now_us(loop) + generation_start_timeout_us(z->generation));
+    return r;
 }
 
 int zygote_fork(struct zygote *z, int id, int fd, int output_fd)

@@ -6,6 +6,7 @@
 #include "loop/child.h"
 
 struct generation;
+struct slot;
 
 /* The warm process that has loaded the application and forks on request: the master's side of it.
  */
@@ -16,6 +17,7 @@ struct zygote {
     struct loop_timer timer; /* loading may not take for ever; then: the next start after a death */
     bool loaded;
     bool ended;          /* and is not started again */
+    int model;           /* the worker that it is a copy of; 0: it has loaded the application */
     bool wanted;         /* restart it when it dies */
     unsigned n_failures; /* in a row */
     char cause[1024];    /* why it ended, as it said it; or "" */
@@ -29,6 +31,9 @@ struct zygote *zygote_free(struct zygote *z);
 
 /* Forks it from the master. Returns 0 or a negative errno. */
 int zygote_start(struct zygote *z) _must_check_;
+
+/* Has @worker fork it. Returns 0 or a negative errno. */
+int zygote_promote(struct zygote *z, const struct slot *worker) _must_check_;
 
 /* Asks it to fork worker @id, which gets @fd, and prints to @output_fd (-1: as the zygote does).
  * -ESRCH: it is not loaded (again) yet; -EBUSY: it has too many orders already. */

@@ -23,12 +23,16 @@ enum family_type {
     FAMILY_CLOSED,        /* was told to finish and takes no connections any more */
     FAMILY_LOYAL,         /* has answered its first request */
     FAMILY_RELOAD,        /* the application asks for a reload of the instance */
+    FAMILY_WARM,          /* has answered refork-after requests */
 
     /* master to worker */
     FAMILY_SERVE,   /* take connections: until then you may be killed without a loss */
     FAMILY_DRAIN,   /* finish what you have, then end; value: enum family_drain */
     FAMILY_STOP,    /* end now, with exit handlers */
     FAMILY_GIVE_UP, /* say in the log what keeps you from ending, then end at once */
+    FAMILY_PROMOTE, /* fork a copy that is the next zygote; fds: its end of its channel, and where
+                       it is to print if the value is not 0. It says FAMILY_HELLO, then what a
+                       zygote says */
 
     FAMILY_TYPE_COUNT,
 };

@@ -187,6 +187,7 @@ void dispatch_end(struct worker *w)
     }
     if (!list_empty(&w->ready))
         loop_task_queue(w->loop, &w->turn);
+    promote_if_wanted(w);
 }
 
 void dispatch_on_taken(struct worker *w)

@@ -83,6 +83,13 @@ void keeper_leave(struct keeper *k, struct kept *c)
     k->first_free = (uint32_t)(c - k->memory->conns) + 1;
 }
 
+void keeper_shed(struct keeper *k)
+{
+    (void)close(k->memory->worker_fd);
+    (void)munmap(k->memory, sizeof(*k->memory)); /* it is a mapping */
+    *k = (struct keeper){.memory = NULL};
+}
+
 void keeper_end(struct keeper *k)
 {
     atomic_store(&k->memory->nothing_to_keep, true);

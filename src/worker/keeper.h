@@ -59,6 +59,9 @@ void keeper_leave(struct keeper *k, struct kept *c);
  * negative errno. */
 int keeper_start(struct keeper *k, pid_t master);
 
+/* In a copy of the worker: gives up the memory and the descriptor. */
+void keeper_shed(struct keeper *k);
+
 /* The worker ends as it wants to: there is nothing to keep. */
 void keeper_end(struct keeper *k);
 

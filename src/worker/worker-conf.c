@@ -92,6 +92,10 @@ const struct liege_option worker_options[] = {
       .offset = FIELD(max_requests_delta), .max = 1000000000, .dflt = "0", .arg = "N",
       .help = "worker I answers I times so many requests more than max-requests, so that not all "
               "are replaced together" },
+    { .name = "refork-after", .type = LIEGE_OPTION_UINT, .offset = FIELD(refork_after),
+      .max = 1000000000, .dflt = "0", .arg = "N",
+      .help = "when a worker has answered so many requests, a copy of it becomes the zygote, and all workers are "
+              "replaced by what that forks; 0: never" },
     { .name = "max-worker-lifetime", .type = LIEGE_OPTION_SECONDS,
       .offset = FIELD(max_worker_lifetime_us), .max = 366 * US_A_DAY, .arg = "SECONDS",
       .help = "a worker that has been there for so long is replaced by a new one; 0: never" },

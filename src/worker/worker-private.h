@@ -11,6 +11,7 @@
 #include "worker/access-log.h"
 #include "worker/crew.h"
 #include "worker/keeper.h"
+#include "worker/promote.h"
 #include "worker/retire.h"
 #include "worker/scoreboard.h"
 #include "worker/worker.h"
@@ -79,6 +80,7 @@ struct worker {
     int exit_code;           /* then */
     uint64_t n_requests;     /* answered */
     struct retire retire;
+    struct promotion promotion;
     bool loyal; /* the master knows that a request was answered */
 };
 
@@ -90,6 +92,9 @@ static inline struct scoreboard_slot *worker_slot(const struct worker *w)
 {
     return scoreboard_slot(w->start->board, w->start->id);
 }
+
+/* This process is no worker any more. */
+void worker_forget(void);
 
 /* A connection has ended: a draining worker without any is done. */
 void worker_on_conn_end(struct worker *w);

@@ -50,6 +50,11 @@ int worker_request_reload(void)
     return the_worker ? message_send(the_worker->channel.io.fd, &m) : -ESRCH;
 }
 
+void worker_forget(void)
+{
+    the_worker = NULL;
+}
+
 const char *worker_date(void)
 {
     static _Thread_local struct http_date date;
@@ -67,6 +72,7 @@ void worker_on_answer(struct worker *w)
                               1,
                           memory_order_relaxed);
     retire_on_answer(w);
+    promote_on_answer(w);
 
     if (!w->loyal)
         w->loyal = message_send(w->channel.io.fd, &m) == 0;
@@ -182,6 +188,12 @@ _noreturn_ static void die(struct worker *w)
     abort(); /* never reached: this signal cannot be held back */
 }
 
+static int on_promote(struct channel *c, struct message *m)
+{
+    promote_begin(container_of(c, struct worker, channel), m);
+    return 0;
+}
+
 static int on_give_up(struct channel *c, struct message *m)
 {
     struct worker *w = container_of(c, struct worker, channel);
@@ -202,6 +214,7 @@ static const struct channel_rule master_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_DRAIN]   = { .handler = on_drain },
     [FAMILY_STOP]    = { .handler = on_stop },
     [FAMILY_GIVE_UP] = { .handler = on_give_up },
+    [FAMILY_PROMOTE] = { .handler = on_promote, .n_fds = 2 },
 };
 /* clang-format on */
 
@@ -278,6 +291,8 @@ static void give_back_signal(int sig)
  * worker, and what ends it must not end us. */
 static void on_fork(void)
 {
+    if (!the_worker)
+        return; /* of a zygote that was one */
     the_worker->copied = true;
     if (crew_self() && crew_self()->calling)
         crew_self()->calling->answer.failed = true;

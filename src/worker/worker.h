@@ -36,6 +36,11 @@ struct worker_start {
     const struct worker_conf *conf;
     const struct apps *apps;
     struct static_site *site; /* NULL: no static files */
+
+    /* Called in a copy of the worker, which has given up what was the worker's: from now on it is
+     * the zygote. The descriptors are its own. */
+    _noreturn_ void (*become_zygote)(const void *data, int channel_fd, int output_fd);
+    const void *zygote_data;
 };
 
 /* Serves until the master says to finish. Returns the process's exit code. Once a process. */

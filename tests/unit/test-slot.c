@@ -122,6 +122,12 @@ void generation_on_forked(struct generation *g)
     (void)g;
 }
 
+void generation_on_worker_warm(struct generation *g, const struct slot *s)
+{
+    (void)g;
+    (void)s;
+}
+
 void generation_on_worker_ready(struct generation *g, int id)
 {
     (void)g;
