@@ -164,21 +164,52 @@ int log_sink_reopen(struct log_sink *s)
         return fd;
     (void)close(s->fd);
     s->fd = fd;
+    s->torn = false;
     return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+bool log_sink_sends_lines(const struct log_sink *s)
 {
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
+    return daemons[s->kind] != NULL;
+}
+
+size_t log_sink_count_lines(const char *lines, size_t len)
+{
+    size_t n = 0;
+
+    for (const char *at = lines, *end = lines + len; (at = memchr(at, '\n', (size_t)(end - at)));)
+        n++, at++;
+    return n;
+}
+
+/* Returns how much of it there was room for. */
+static size_t write_all(int fd, const char *data, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = write(fd, data + done, len - done);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            return -errno;
-        data += n;
-        len -= (size_t)n;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
     }
-    return 0;
+    return done;
+}
+
+static size_t write_file(struct log_sink *s, const char *lines, size_t len, size_t *ret_taken)
+{
+    size_t done = 0;
+
+    *ret_taken = 0;
+    if (s->torn && write_all(s->fd, "\n", 1) == 0)
+        return log_sink_count_lines(lines, len);
+    done = write_all(s->fd, lines, len);
+    const char *last = done > 0 ? memrchr(lines, '\n', done) : NULL;
+    *ret_taken = last ? (size_t)(last + 1 - lines) : 0;
+    s->torn = done > *ret_taken;
+    return log_sink_count_lines(lines + *ret_taken, len - *ret_taken);
 }
 
 /* A line's own words say how bad it is (base/log.c). */
@@ -283,21 +314,23 @@ static int say_to_journal(const struct log_sink *s, const char *line, size_t len
     return r == -EMSGSIZE || r == -ENOBUFS ? send_as_file(s, iov, COUNT_OF(iov)) : r;
 }
 
-int log_sink_write(const struct log_sink *s, const char *lines, size_t len)
+size_t log_sink_write(struct log_sink *s, const char *lines, size_t len, size_t *ret_taken)
 {
-    int r = 0;
+    size_t n_lost = 0;
 
-    if (!daemons[s->kind])
-        return write_all(s->fd, lines, len);
-    while (len > 0) {
-        const char *end = memchr(lines, '\n', len);
-        size_t n = end ? (size_t)(end - lines) : len;
-        int sent =
-            s->kind == LOG_SINK_SYSLOG ? say_to_syslog(s, lines, n) : say_to_journal(s, lines, n);
-        r = r < 0 ? r : sent;
-        n += end != NULL;
-        lines += n;
-        len -= n;
+    if (!log_sink_sends_lines(s))
+        return write_file(s, lines, len, ret_taken);
+    *ret_taken = len;
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(lines + at, '\n', len - at);
+        size_t n = end ? (size_t)(end - lines) - at : len - at;
+        int r = s->kind == LOG_SINK_SYSLOG ? say_to_syslog(s, lines + at, n)
+                                           : say_to_journal(s, lines + at, n);
+        if (r < 0) {
+            *ret_taken = MIN(*ret_taken, at);
+            n_lost++;
+        }
+        at += n + (end != NULL);
     }
-    return r;
+    return n_lost;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cred.h"
@@ -21,6 +22,7 @@ struct log_sink {
     enum log_sink_kind kind;
     char *argument; /* path of a file, or the name that syslog and the journal show */
     int fd;         /* -1: none */
+    bool torn;      /* what was written last ends within a line */
 };
 
 /* Checks "file:PATH", "syslog", "syslog:NAME", "journald", "journald:NAME", "stdio", or a path
@@ -37,6 +39,13 @@ void log_sink_close(struct log_sink *s);
  * Does nothing for other kinds. Returns 0 or a negative errno. */
 int log_sink_reopen(struct log_sink *s) _must_check_;
 
-/* Writes whole lines; waits as long as it takes. Returns 0 or a negative errno: the lines are lost.
- */
-int log_sink_write(const struct log_sink *s, const char *lines, size_t len) _must_check_;
+/* Writes whole lines; waits as long as it takes. Returns how many were lost, and in @ret_taken the
+ * bytes before the first of these; a file loses all that follow. A line that a full disk took a
+ * part of is lost; the next one begins a line all the same. */
+size_t log_sink_write(struct log_sink *s, const char *lines, size_t len,
+                      size_t *ret_taken) _must_check_;
+
+/* True if it gets each line apart, so that it may lose one and take the next. */
+bool log_sink_sends_lines(const struct log_sink *s);
+
+size_t log_sink_count_lines(const char *lines, size_t len);

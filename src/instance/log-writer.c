@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The ring is written at its head by the loop and read at its tail by the thread, which copies
  * nothing: it writes from the ring with the lock released, and moves the tail when that is done.
+ * Lines that would not fit before the end of its memory begin at its start, so none is in two
+ * pieces.
+ *
+ * Lines that say how many are missing may get lost as others do, on a full disk say. Then what they
+ * said is still to be said: so it is known of each in the ring. They are not counted themselves.
  *
  * The process forks while the thread is there, and a lock that the thread holds then is locked for
  * ever in the child. So the thread, once it runs, calls nothing that locks but what a fork takes
@@ -21,7 +26,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define WRITE_MAX_BYTES ((size_t)256 * 1024) /* at a time */
+#define WRITE_MAX_BYTES ((size_t)256 * 1024) /* at a time; no line is longer */
+#define MAX_NOTES       64                   /* with more in the ring, lines are dropped */
+
+/* A line that says how many are missing. */
+struct note {
+    uint64_t at; /* where it begins */
+    uint64_t n_lines;
+};
 
 struct log_writer {
     pthread_t thread;
@@ -29,31 +41,28 @@ struct log_writer {
     pthread_cond_t changed; /* it has begun; something to do; everything done */
     struct log_sink *sinks;
     size_t n_sinks;
+    bool one_by_one; /* a sink may lose a line in the middle: each is a piece */
     char *ring;
-    uint64_t head, tail; /* bytes so far; the ring has those between */
+    uint64_t head, tail;          /* bytes so far; the ring has those between */
+    uint64_t skip;                /* from here to the end of the ring's memory there is nothing */
+    struct note notes[MAX_NOTES]; /* in the ring, oldest first */
+    size_t n_notes;
     uint64_t n_dropped, n_said;
     bool started, reopen, stop, stopped;
     char done[256], failed[256]; /* how the lines about a reopening begin */
 };
 
-static size_t count_lines(const char *lines, size_t len)
-{
-    size_t n = 0;
-
-    for (const char *at = lines, *end = lines + len; (at = memchr(at, '\n', (size_t)(end - at)));)
-        n++, at++;
-    return n;
-}
-
 /* With the lock. False: there is no room. */
 static bool append(struct log_writer *w, const char *lines, size_t len)
 {
-    size_t at = w->head % LOG_RING_BYTES, first = MIN(len, LOG_RING_BYTES - at);
+    size_t left = LOG_RING_BYTES - w->head % LOG_RING_BYTES, skipped = len > left ? left : 0;
 
-    if (len > LOG_RING_BYTES - (w->head - w->tail))
+    if (len + skipped > LOG_RING_BYTES - (w->head - w->tail))
         return false;
-    memcpy(w->ring + at, lines, first);
-    memcpy(w->ring, lines + first, len - first);
+    if (skipped > 0)
+        w->skip = w->head;
+    w->head += skipped;
+    memcpy(w->ring + w->head % LOG_RING_BYTES, lines, len);
     w->head += len;
     return true;
 }
@@ -63,13 +72,16 @@ static void say_dropped(struct log_writer *w)
 {
     char line[256];
 
-    if (w->n_dropped == w->n_said)
+    if (w->n_dropped == w->n_said || w->n_notes == MAX_NOTES)
         return;
     size_t len = log_line(line, sizeof(line), LOG_WARNING,
                           "%" PRIu64 " lines are missing here: the log is slower than what is said",
                           w->n_dropped - w->n_said);
-    if (append(w, line, len))
-        w->n_said = w->n_dropped;
+    if (!append(w, line, len))
+        return;
+    w->notes[w->n_notes++] =
+        (struct note){.at = w->head - len, .n_lines = w->n_dropped - w->n_said};
+    w->n_said = w->n_dropped;
 }
 
 void log_writer_put(struct log_writer *w, const char *lines, size_t len)
@@ -77,7 +89,7 @@ void log_writer_put(struct log_writer *w, const char *lines, size_t len)
     (void)pthread_mutex_lock(&w->lock);
     say_dropped(w);
     if (w->n_dropped != w->n_said || !append(w, lines, len))
-        w->n_dropped += count_lines(lines, len);
+        w->n_dropped += log_sink_count_lines(lines, len);
     (void)pthread_cond_signal(&w->changed);
     (void)pthread_mutex_unlock(&w->lock);
 }
@@ -129,25 +141,56 @@ static void reopen(struct log_writer *w)
     }
 }
 
-/* With the lock, which is released meanwhile: writes a piece of the ring. */
-static void write_some(struct log_writer *w)
+/* With the lock: what is before the tail is no longer in the ring, and what is there from @taken on
+ * was lost. Returns how many notes that were. */
+static size_t settle_notes(struct log_writer *w, uint64_t taken)
 {
+    size_t n = 0, n_lost = 0;
+
+    for (; n < w->n_notes && w->notes[n].at < w->tail; n++) {
+        if (w->notes[n].at < taken)
+            continue;
+        w->n_said -= w->notes[n].n_lines;
+        n_lost++;
+    }
+    w->n_notes -= n;
+    memmove(w->notes, w->notes + n, w->n_notes * sizeof(*w->notes));
+    return n_lost;
+}
+
+/* One or more whole lines at the tail of the ring. Returns how many bytes. */
+static size_t next_piece(struct log_writer *w)
+{
+    if (w->tail == w->skip && w->tail % LOG_RING_BYTES > 0)
+        w->tail += LOG_RING_BYTES - w->tail % LOG_RING_BYTES;
+
     size_t at = w->tail % LOG_RING_BYTES;
     size_t len = MIN((size_t)(w->head - w->tail), LOG_RING_BYTES - at);
-    size_t n_failed = 0;
-
+    if (w->skip > w->tail)
+        len = MIN(len, (size_t)(w->skip - w->tail));
     len = MIN(len, WRITE_MAX_BYTES);
-    /* Sinks get whole lines, except where the ring ends in the middle of one. */
-    const char *last = memrchr(w->ring + at, '\n', len);
-    if (last)
-        len = (size_t)(last - (w->ring + at)) + 1;
+    const char *last =
+        w->one_by_one ? memchr(w->ring + at, '\n', len) : memrchr(w->ring + at, '\n', len);
+    return last ? (size_t)(last - (w->ring + at)) + 1 : len;
+}
+
+/* With the lock, which is released meanwhile: writes a piece of the ring. A line is lost if one of
+ * several sinks lost it. What a sink loses of a piece is its end, so the most is all. */
+static void write_some(struct log_writer *w)
+{
+    size_t len = next_piece(w), n_lost = 0, least = len;
+    const char *lines = w->ring + w->tail % LOG_RING_BYTES;
+
     (void)pthread_mutex_unlock(&w->lock);
-    for (size_t i = 0; i < w->n_sinks; i++)
-        n_failed += log_sink_write(&w->sinks[i], w->ring + at, len) < 0;
-    size_t n_lines = n_failed > 0 ? count_lines(w->ring + at, len) : 0;
+    for (size_t i = 0; i < w->n_sinks; i++) {
+        size_t taken = 0, n = log_sink_write(&w->sinks[i], lines, len, &taken);
+        n_lost = MAX(n_lost, n);
+        least = MIN(least, taken);
+    }
     (void)pthread_mutex_lock(&w->lock);
+    uint64_t taken = w->tail + least;
     w->tail += len;
-    w->n_dropped += n_lines;
+    w->n_dropped += n_lost - settle_notes(w, taken);
 }
 
 static void *run(void *data)
@@ -188,6 +231,8 @@ int log_writer_start(struct log_sink *sinks, size_t n, struct log_writer **ret)
     int r = w->sinks && w->ring ? 0 : -ENOMEM;
     if (r == 0) {
         memcpy(w->sinks, sinks, n * sizeof(*sinks));
+        for (size_t i = 0; i < n; i++)
+            w->one_by_one = w->one_by_one || log_sink_sends_lines(&sinks[i]);
         (void)sigfillset(&all);
         (void)pthread_sigmask(SIG_SETMASK, &all, &old);
         r = -pthread_create(&w->thread, NULL, run, w);
