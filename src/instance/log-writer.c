@@ -12,6 +12,7 @@
  * care of: it allocates nothing (its begin does, and is waited for), and knows of no time zone. */
 #include "instance/log-writer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -26,8 +27,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define WRITE_MAX_BYTES ((size_t)256 * 1024) /* at a time; no line is longer */
-#define MAX_NOTES       64                   /* with more in the ring, lines are dropped */
+#define MAX_NOTES 64 /* with more in the ring, lines are dropped */
 
 /* A line that says how many are missing. */
 struct note {
@@ -55,6 +55,7 @@ struct log_writer {
 /* With the lock. False: there is no room. */
 static bool append(struct log_writer *w, const char *lines, size_t len)
 {
+    assert(len <= LOG_PUT_MAX_BYTES);
     size_t left = LOG_RING_BYTES - w->head % LOG_RING_BYTES, skipped = len > left ? left : 0;
 
     if (len + skipped > LOG_RING_BYTES - (w->head - w->tail))
@@ -168,7 +169,7 @@ static size_t next_piece(struct log_writer *w)
     size_t len = MIN((size_t)(w->head - w->tail), LOG_RING_BYTES - at);
     if (w->skip > w->tail)
         len = MIN(len, (size_t)(w->skip - w->tail));
-    len = MIN(len, WRITE_MAX_BYTES);
+    len = MIN(len, LOG_PUT_MAX_BYTES);
     const char *last =
         w->one_by_one ? memchr(w->ring + at, '\n', len) : memrchr(w->ring + at, '\n', len);
     return last ? (size_t)(last - (w->ring + at)) + 1 : len;

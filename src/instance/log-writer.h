@@ -12,13 +12,16 @@
  * is said as soon as there is room again. */
 
 #define LOG_RING_BYTES ((size_t)4 << 20)
+/* A line has room for the longest head that buffer-size allows unless it is set, in JSON, where a
+ * byte may become six. */
+#define LOG_PUT_MAX_BYTES ((size_t)512 << 10)
 
 struct log_writer;
 
 /* Takes over the sinks @sinks[0 .. n), which are moved. Returns 0 or a negative errno. */
 int log_writer_start(struct log_sink *sinks, size_t n, struct log_writer **ret) _must_check_;
 
-/* Gives it @len bytes of whole lines. */
+/* Gives it @len bytes of whole lines, LOG_PUT_MAX_BYTES at most. */
 void log_writer_put(struct log_writer *w, const char *lines, size_t len);
 
 /* Counts lines that were lost before they came here. */

@@ -18,11 +18,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 
-#define PACKET_MAX_BYTES ((size_t)256 * 1024)
-#define PIPE_BYTES       (1 << 20)
-#define LINE_BYTES       ((size_t)4096) /* of what is printed; longer ones become several */
-#define FLUSH_US         (2 * US_PER_SEC)
-#define ROOM_BYTES       (4 * 1024 * 1024)
+#define PIPE_BYTES (1 << 20)
+#define LINE_BYTES ((size_t)4096) /* of what is printed; longer ones become several */
+#define FLUSH_US   (2 * US_PER_SEC)
+#define ROOM_BYTES (4 * 1024 * 1024)
 
 struct capture {
     struct loop_io io;
@@ -132,15 +131,19 @@ static void note_lost(struct logger *l)
     l->n_noted = n;
 }
 
-/* Returns false when there is nothing more. */
+/* Returns false when there is nothing more. Only a packet of one line can be too long, for lines
+ * are sent together up to PIPE_BUF: that line is lost, for a part of it would be no line. */
 static bool take_packet(struct logger *l)
 {
-    static char packet[PACKET_MAX_BYTES]; /* of the master alone */
+    static char packet[LOG_PUT_MAX_BYTES]; /* of the master alone */
 
-    ssize_t n = recv(l->intake.fd, packet, sizeof(packet), MSG_DONTWAIT);
+    ssize_t n = recv(l->intake.fd, packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
     if (n <= 0)
         return false;
-    log_writer_put(l->writer, packet, (size_t)n);
+    if ((size_t)n > sizeof(packet))
+        log_writer_note_lost(l->writer, 1);
+    else
+        log_writer_put(l->writer, packet, (size_t)n);
     return true;
 }
 
