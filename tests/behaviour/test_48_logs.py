@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The log: where it goes, how it is rotated, what a line of it says, and that nobody waits for it."""
+import collections
 import json
 import os
 import random
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from harness import client, proc, says
+from harness import client, hostile, proc, says
 from harness.client import Connection, request_bytes
 from harness.load import Load
 
@@ -354,30 +355,61 @@ def test_a_format_of_ones_own(web, folder):
     assert line == "GET /query?a 200 q\\x221|1"
 
 
-def hostile(chance):
-    """Bytes that may stand in a target, or in a field's value."""
-    target = bytes(chance.choice(b"/?&=%\\\"'<>{}|^`az09") for _ in range(30))
-    value = bytes(chance.choice([*range(0x20, 0x7f), *range(0x80, 0x100), 9]) for _ in range(30))
-    return target, value.strip(b" \t")
+QUIET = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+HOSTILE = [hostile.Http, hostile.InUwsgi, hostile.InFastCgi, hostile.InScgi]
 
 
-def test_json_gives_back_the_bytes_of_a_client(web, folder):
-    server = web("logto = {folder}/log\njson-log = yes")
+def check_json(instance, folder, kind, n):
+    """Each of @n requests that was taken is a line of JSON that gives back its bytes; nothing of
+    what was refused is in the log."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    address, log = str(folder / "front"), folder / "log"
+    server = instance(f"module = app\n{kind.option} = {address}\nlogto = {log}\njson-log = yes",
+                      {"app.py": QUIET}, wait=False)
+    wait_for(log, says.serving())
+    taken, n_refused = kind(hostile.Chance(random.Random(seed))).ask(address, n)
+    assert n_refused > n / 100 and len(taken) > n / 2
+    assert server.stop() == 0
+    lines = log.read_bytes().split(b"\n")
+    objects = [json.loads(line) for line in lines if line.startswith(b"{")]
+    keys = sorted(taken[0])
+    found = collections.Counter(tuple(o[k].encode("latin-1") for k in keys) for o in objects)
+    sent = collections.Counter(tuple(t[k] for k in keys) for t in taken)
+    assert not (sent - found), f"seed {seed}: not in the log: {list(sent - found)[:3]}"
+    assert not (found - sent), f"seed {seed}: nobody sent: {list(found - sent)[:3]}"
+    assert {(o["status"], o["vassal"]) for o in objects} == {(200, "app.ini")}
+    others = [line for line in lines if not line.startswith(b"{")]
+    assert all(re.fullmatch(rb"[\x20-\x7e]*", line) for line in others), f"seed {seed}"
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_json_gives_back_the_bytes_of_a_client(instance, folder, kind):
+    check_json(instance, folder, kind, 500)
+
+
+@pytest.mark.soak
+@pytest.mark.plain
+@pytest.mark.parametrize("kind, n", zip(HOSTILE, [70000, 10000, 10000, 10000]))
+def test_json_gives_back_the_bytes_of_100_000_requests(instance, folder, kind, n):
+    check_json(instance, folder, kind, n)
+
+
+def test_the_longest_line_of_json(instance, folder):
+    """Each byte of the longest head becomes six."""
+    server = instance("module = app\nlogto = {folder}/log\njson-log = yes", {"app.py": QUIET},
+                      wait=False)
     wait_for(folder / "log", says.serving())
-    chance, sent = random.Random(5), {}
-    for i in range(300):
-        target, value = hostile(chance)
-        target = b"/%d?" % i + target
-        with Connection(server.address) as c:
-            c.send(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nReferer: " + value +
-                   b"\r\nUser-Agent: " + value[::-1].strip(b" \t") + b"\r\n\r\n")
-            if c.response().status != 400:  # or the target was no target
-                sent[target] = value
-    assert len(sent) > 100
-    lines = [json.loads(line) for line in wait_for(folder / "log", r"^\{", count=len(sent))]
-    assert {line["uri"].encode("latin-1"): line["referer"].encode("latin-1")
-            for line in lines} == sent
-    assert all(line["uagent"].encode("latin-1") == line["referer"].encode("latin-1")[::-1].strip(b" \t")
-               for line in lines)
-    assert {(line["method"], line["proto"], line["vassal"]) for line in lines} == \
-        {("GET", "HTTP/1.1", "app.ini")}
+    uri, value = b"/" + b'"' * 16000, b"\xff" * 16000
+    with Connection(server.address) as c:
+        for _ in range(3):
+            c.send(b"GET %b HTTP/1.1\r\nHost: a\r\nReferer: %b\r\nUser-Agent: %b\r\n\r\n" %
+                   (uri, value, value))
+            assert c.response().status == 200
+    lines = [json.loads(line) for line in wait_for(folder / "log", r"^\{", count=3)]
+    assert {tuple(line[k].encode("latin-1") for k in ("uri", "referer", "uagent"))
+            for line in lines} == {(uri, value, value)}
