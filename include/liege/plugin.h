@@ -78,6 +78,10 @@ struct liege_plugin {
     bool (*describe_thread)(pid_t tid, char *text, size_t size);
     bool (*describe_fd)(int fd, char *text, size_t size);
 
+    /* Calls @add for each file that code was loaded from since the last call, so that a change of
+     * it makes a reload. Returns false if that is not wanted (py-auto-reload). May be NULL. */
+    bool (*sources)(void (*add)(void *data, const char *path), void *data);
+
     /* Around each fork of the process that loaded the applications. All may be NULL. */
     void (*before_fork)(void);
     void (*after_fork_parent)(void);

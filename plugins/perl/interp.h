@@ -28,6 +28,7 @@ struct interp {
     SV *errors_line; /* printed to psgi.errors, not yet a whole line */
     SV *trace;       /* the calls that led to the last death nobody caught, or NULL */
     AV *post_fork;   /* code of liege::postfork() */
+    HV *sources;     /* files of %INC that the host knows, or NULL */
     AV *zygote;      /* code of liege::zygote() */
     pid_t pid;       /* of this process: an application's own child has another one */
     bool exit_dies;  /* exit() is an error: applications are loaded or running */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "liege/option.h"
 #include "liege/plugin.h"
@@ -12,6 +13,7 @@ struct perl_conf {
     char *local_lib;
     struct liege_list args;
     struct liege_list exec, exec_post_fork;
+    uint64_t auto_reload; /* 0: no */
     bool no_plack;
     bool no_die_catch;
 };

@@ -35,6 +35,12 @@ static const struct liege_option perl_options[] = {
         .help = "run a Perl script in each worker before its first request",
     },
     {
+        .name = "perl-auto-reload", .type = LIEGE_OPTION_UINT, .offset = FIELD(auto_reload),
+        .max = 86400, .dflt = "0", .arg = "N",
+        .help = "reload when the application or a module of it changes (N > 0; at once, not every N "
+                "seconds): for development",
+    },
+    {
         .name = "perl-no-plack", .type = LIEGE_OPTION_FLAG, .offset = FIELD(no_plack),
         .help = "load applications without Plack's loader even where Plack is installed",
     },

@@ -8,6 +8,7 @@
 #include "loader.h"
 #include "package.h"
 #include "psgi-call.h"
+#include "sources.h"
 #include "stacks.h"
 
 static int plugin_start(const struct liege_host *host, const void *conf, struct liege_error *err)
@@ -22,6 +23,13 @@ static int plugin_worker_start(struct liege_error *err)
     int r = interp_exec(aTHX_ files, err);
 
     return r < 0 ? r : package_run_hooks(aTHX_ interp.post_fork, "postfork", err);
+}
+
+static bool plugin_sources(void (*add)(void *data, const char *path), void *data)
+{
+    if (interp.conf->auto_reload > 0)
+        sources_report(interp_enter(), add, data);
+    return interp.conf->auto_reload > 0;
 }
 
 static int plugin_zygote_start(struct liege_error *err)
@@ -42,6 +50,7 @@ __attribute__((visibility("default"))) const struct liege_plugin liege_plugin = 
     .load = loader_load,
     .before_fork = interp_flush,
     .after_fork_child = interp_forked,
+    .sources = plugin_sources,
     .zygote_start = plugin_zygote_start,
     .worker_start = plugin_worker_start,
     .call = psgi_call,

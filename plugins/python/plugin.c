@@ -14,6 +14,7 @@
 #include "host.h"
 #include "interp.h"
 #include "loader.h"
+#include "sources.h"
 #include "stacks.h"
 #include "traceback.h"
 
@@ -39,6 +40,13 @@ static int plugin_load(const char *source, void **ret_app, struct liege_error *e
     if (r == 0)
         *ret_app = app;
     return r;
+}
+
+static bool plugin_sources(void (*add)(void *data, const char *path), void *data)
+{
+    if (python_conf->auto_reload > 0)
+        sources_report(add, data);
+    return python_conf->auto_reload > 0;
 }
 
 static int plugin_zygote_start(struct liege_error *err)
@@ -67,6 +75,7 @@ const struct liege_plugin liege_plugin = {
     .version = "Python " PY_VERSION,
     .start = plugin_start,
     .load = plugin_load,
+    .sources = plugin_sources,
     .describe_thread = audit_describe_thread,
     .describe_fd = audit_describe_fd,
     .before_fork = interp_before_fork,

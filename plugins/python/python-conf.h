@@ -17,6 +17,7 @@ struct python_conf {
     char *pyargv;     /* sys.argv[1:], separated by blanks */
     uint64_t optimize;
     bool no_site;
+    uint64_t auto_reload; /* 0: no */
 };
 
 extern const struct liege_plugin_info python_plugin_info;

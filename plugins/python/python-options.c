@@ -38,6 +38,12 @@ static const struct liege_option options[] = {
     { .name = "no-site", .type = LIEGE_OPTION_FLAG, .offset = FIELD(no_site),
       .help = "do not import the site module at start" },
 
+    { .name = "py-auto-reload",
+      .aliases = "py-autoreload python-auto-reload python-autoreload",
+      .type = LIEGE_OPTION_UINT, .offset = FIELD(auto_reload), .max = 86400, .dflt = "0",
+      .arg = "N", .help = "reload when the file of an imported module changes (N > 0; at once, not "
+                          "every N seconds): for development" },
+
     { .name = "enable-threads", .type = LIEGE_OPTION_ALWAYS,
       .help = "threads of the application run" },
     { .name = "single-interpreter", .type = LIEGE_OPTION_ALWAYS,

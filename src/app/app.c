@@ -159,6 +159,16 @@ bool apps_describe_fd(const struct apps *a, int fd, char *text, size_t size)
     return false;
 }
 
+bool apps_sources(const struct apps *a, void (*add)(void *data, const char *path), void *data)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->sources && a->plugins[i]->sources(add, data))
+            wanted = true;
+    return wanted;
+}
+
 void apps_before_fork(const struct apps *a)
 {
     for (size_t i = 0; i < a->n_plugins; i++)

@@ -42,6 +42,9 @@ const struct app_mount *apps_route(const struct apps *a, const char *path, size_
 bool apps_describe_thread(const struct apps *a, pid_t tid, char *text, size_t size);
 bool apps_describe_fd(const struct apps *a, int fd, char *text, size_t size);
 
+/* Calls @add for each file that was loaded since the last call. False if no language wants that. */
+bool apps_sources(const struct apps *a, void (*add)(void *data, const char *path), void *data);
+
 /* Calls the hook of that name in every language that has it. */
 void apps_before_fork(const struct apps *a);
 void apps_after_fork_parent(const struct apps *a);

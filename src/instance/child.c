@@ -23,6 +23,7 @@
 #include "instance/procname.h"
 #include "ipc/family.h"
 #include "ipc/message.h"
+#include "worker/sources.h"
 #include "worker/worker.h"
 
 static _noreturn_ void end(int code)
@@ -108,6 +109,8 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
     if (r < 0)
         return errmsg_set_errno(err, r, "fork-check");
     r = load(start, ret, err);
+    if (r == 0)
+        (void)sources_tell(&ret->apps, start->channel_fd, true);
     return r < 0 ? r : fork_check_end(&before, mode, &ret->apps, err);
 }
 

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/strv.h"
 #include "instance/replace.h"
 
 /* clang-format off */
@@ -160,6 +162,7 @@ struct generation *generation_free(struct generation *g)
     listeners_release(&g->listeners);
     registry_free(g->registry);
     scoreboard_close(&g->board);
+    strv_done(&g->sources);
     free(g);
     return NULL;
 }
@@ -352,6 +355,30 @@ void generation_on_worker_complaint(struct generation *g, int id, const char *te
     generation_set_cause(g, text);
     if (g->state != GENERATION_STARTING) /* where the cause is reported as a whole */
         log_error("worker %d cannot start: %s", id, text);
+}
+
+static void add_source(struct generation *g, const char *path)
+{
+    if (strv_contains(&g->sources, path))
+        return;
+    if (strv_append(&g->sources, path) < 0)
+        (void)log_errno(LOG_WARNING, ENOMEM, "changes of %s will not be seen", path);
+    else
+        g->owner->on_source(g, path);
+}
+
+void generation_on_sources(struct generation *g, const char *lines)
+{
+    char path[PATH_MAX];
+
+    for (const char *end = NULL; (end = strchr(lines, '\n')); lines = end + 1) {
+        size_t len = (size_t)(end - lines);
+        if (len == 0 || len >= sizeof(path))
+            continue;
+        memcpy(path, lines, len);
+        path[len] = '\0';
+        add_source(g, path);
+    }
 }
 
 int generation_on_keeper(struct generation *g, pid_t pid)

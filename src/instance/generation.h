@@ -33,6 +33,7 @@ struct generation_owner {
     void (*on_change)(struct generation *g); /* another state, or it accepts no more */
     void (*on_loyal)(struct generation *g);
     void (*on_reload_request)(struct generation *g, int worker);
+    void (*on_source)(struct generation *g, const char *path); /* a new one among the sources */
 };
 
 struct generation {
@@ -62,7 +63,8 @@ struct generation {
     bool renewing; /* workers are being replaced */
     bool reforked; /* a worker has been the model, or has been asked to */
 
-    char cause[1024]; /* why it failed, as the process that failed said it */
+    struct liege_list sources; /* files whose change makes a reload (auto-reload) */
+    char cause[1024];          /* why it failed, as the process that failed said it */
 };
 
 /* A pointer @s to each slot of @g in turn, which the loop may take out of the list. */
@@ -164,6 +166,9 @@ void generation_on_worker_closed(struct generation *g);
 /* The worker in @s is about to go: another one is started in its place, and when that one serves,
  * it is told to finish. */
 void generation_on_worker_leaves(struct generation *g, struct slot *s);
+
+/* Code was loaded from these files, a line each. */
+void generation_on_sources(struct generation *g, const char *lines);
 
 /* The worker in @s has answered refork-after requests: the first one is the model of those that
  * follow. */

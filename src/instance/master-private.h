@@ -36,7 +36,8 @@ struct master {
     struct logger logger;
     struct stats_server *stats; /* NULL: none */
     struct fifo fifo;
-    struct touch touch, touch_chain; /* touch-reload, touch-chain-reload */
+    struct touch touch, touch_chain, touch_sources; /* touch-reload, touch-chain-reload, auto-reload
+                                                     */
 
     struct generation *current; /* serves, or is the first and starts */
     struct generation *next;    /* is being started to take over */

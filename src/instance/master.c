@@ -425,6 +425,12 @@ static void on_touch(void *data, const char *path)
     obey(data, ORDER_RELOAD);
 }
 
+static void on_change_of_source(void *data, const char *path)
+{
+    log_info("reload: %s has changed", path);
+    obey(data, ORDER_RELOAD);
+}
+
 static void on_touch_chain(void *data, const char *path)
 {
     log_info("chain reload: %s was touched", path);
@@ -453,6 +459,7 @@ static void tear_down(struct master *m)
     fifo_close(&m->fifo, partner_exists(&m->partner));
     touch_done(&m->touch);
     touch_done(&m->touch_chain);
+    touch_done(&m->touch_sources);
     m->next = generation_free(m->next);
     m->current = generation_free(m->current);
     LIST_FOREACH (item, &m->draining)
@@ -490,6 +497,7 @@ int master_run(const struct master_start *start)
     m.fifo.io.fd = -1;
     touch_init(&m.touch, on_touch, &m);
     touch_init(&m.touch_chain, on_touch_chain, &m);
+    touch_init(&m.touch_sources, on_change_of_source, &m);
     partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
     if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);

@@ -43,10 +43,22 @@ static void on_reload_request(struct generation *g, int worker)
     master_step_later(m);
 }
 
+static void on_source(struct generation *g, const char *path)
+{
+    struct master *m = g->owner_data;
+
+    if (g != m->current || !m->has_served || m->announcing)
+        return; /* with all others, when it is said that it serves */
+    int r = touch_add(&m->touch_sources, path);
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "%s cannot be watched", path);
+}
+
 static const struct generation_owner owner = {
     .on_change = on_change,
     .on_loyal = on_loyal,
     .on_reload_request = on_reload_request,
+    .on_source = on_source,
 };
 
 /* Makes a generation from @registry, which is taken over also when it fails, and starts it. */
@@ -215,6 +227,7 @@ static void announce(struct master *m)
     watch_files(m, &m->touch, &g->registry->instance.touch_reload, "touch-reload");
     watch_files(m, &m->touch_chain, &g->registry->instance.touch_chain_reload,
                 "touch-chain-reload");
+    watch_files(m, &m->touch_sources, &g->sources, "auto-reload");
 
     log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
              g->n_slots == 1 ? "" : "s");

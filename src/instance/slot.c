@@ -166,6 +166,12 @@ static int on_warm(struct channel *c, struct message *m)
     return 0;
 }
 
+static int on_sources(struct channel *c, struct message *m)
+{
+    generation_on_sources(container_of(c, struct slot, channel)->generation, m->data);
+    return 0;
+}
+
 /* clang-format off */
 static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_HELLO]         = { .handler = on_hello },
@@ -177,6 +183,7 @@ static const struct channel_rule worker_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_LOYAL]         = { .handler = on_loyal },
     [FAMILY_RELOAD]        = { .handler = on_reload },
     [FAMILY_WARM]          = { .handler = on_warm },
+    [FAMILY_SOURCES]       = { .handler = on_sources },
 };
 /* clang-format on */
 

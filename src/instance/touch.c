@@ -87,12 +87,13 @@ static void free_file(struct file *f)
     free(f);
 }
 
-static int add(struct touch *t, const char *path)
+int touch_add(struct touch *t, const char *path)
 {
-    struct file *f = calloc(1, sizeof(*f));
+    int r = t->places ? 0 : places_new(t->loop, on_lost, t, &t->places);
+    struct file *f = r == 0 ? calloc(1, sizeof(*f)) : NULL;
 
     if (!f)
-        return -ENOMEM;
+        return r < 0 ? r : -ENOMEM;
     *f = (struct file){.touch = t, .path = strdup(path)};
     places_subject_init(&f->subject, on_event);
     list_append(&t->files, &f->link);
@@ -100,7 +101,7 @@ static int add(struct touch *t, const char *path)
         free_file(f);
         return -ENOMEM;
     }
-    int r = follow(f); /* before it is looked at: nothing in between is missed */
+    r = follow(f); /* before it is looked at: nothing in between is missed */
     (void)note(f);
     return r;
 }
@@ -125,12 +126,8 @@ int touch_configure(struct touch *t, struct loop *loop, const struct liege_list 
 
     t->loop = loop;
     forget_all(t);
-    if (paths->n_items == 0)
-        return 0;
-    if (!t->places)
-        result = places_new(loop, on_lost, t, &t->places);
-    for (size_t i = 0; i < paths->n_items && t->places; i++) {
-        int r = add(t, paths->items[i]);
+    for (size_t i = 0; i < paths->n_items; i++) {
+        int r = touch_add(t, paths->items[i]);
         result = r < 0 ? r : result;
     }
     return result;

@@ -21,4 +21,6 @@ void touch_init(struct touch *t, void (*fn)(void *data, const char *path), void 
 /* Watches @paths, and no others, from now on. Returns 0, or a negative errno if some of them cannot
  * be watched. */
 int touch_configure(struct touch *t, struct loop *loop, const struct liege_list *paths);
+/* Watches @path, too. Returns 0 or a negative errno. */
+int touch_add(struct touch *t, const char *path) _must_check_;
 void touch_done(struct touch *t);

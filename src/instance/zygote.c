@@ -60,9 +60,16 @@ static int on_hello(struct channel *c, struct message *m)
     return r < 0 ? r : loop_child_watch(generation_loop(z->generation), &z->child);
 }
 
+static int on_sources(struct channel *c, struct message *m)
+{
+    generation_on_sources(container_of(c, struct zygote, channel)->generation, m->data);
+    return 0;
+}
+
 /* clang-format off */
 static const struct channel_rule rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_HELLO]       = { .handler = on_hello },
+    [FAMILY_SOURCES]     = { .handler = on_sources },
     [FAMILY_LOADED]      = { .handler = on_loaded },
     [FAMILY_LOAD_FAILED] = { .handler = on_load_failed },
     [FAMILY_FORK_FAILED] = { .handler = on_fork_failed },

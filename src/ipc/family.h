@@ -9,6 +9,9 @@ enum family_type {
     FAMILY_FORK = 1, /* value: worker's id; fds: the worker's end of its channel, and perhaps where
                         it is to print */
 
+    /* zygote and worker to master */
+    FAMILY_SOURCES, /* text: files that code was loaded from, a line each */
+
     /* zygote to master */
     FAMILY_LOADED,      /* the application is loaded */
     FAMILY_LOAD_FAILED, /* text: FILE:LINE: cause; the zygote ends */

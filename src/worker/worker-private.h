@@ -81,7 +81,8 @@ struct worker {
     uint64_t n_requests;     /* answered */
     struct retire retire;
     struct promotion promotion;
-    bool loyal; /* the master knows that a request was answered */
+    bool reports_sources; /* auto-reload */
+    bool loyal;           /* the master knows that a request was answered */
 };
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT", until the thread's next call. For any thread: an application may

@@ -23,6 +23,7 @@
 #include "ipc/family.h"
 #include "worker/conn.h"
 #include "worker/dispatch.h"
+#include "worker/sources.h"
 #include "worker/stacks.h"
 #include "worker/worker-private.h"
 
@@ -62,6 +63,13 @@ const char *worker_date(void)
     return http_date_at(&date, time(NULL));
 }
 
+/* What the request has imported. */
+static void report_sources(struct worker *w)
+{
+    crew_enter_interpreters(crew_self());
+    (void)sources_tell(w->start->apps, w->channel.io.fd, false);
+}
+
 void worker_on_answer(struct worker *w)
 {
     const struct message m = {.type = FAMILY_LOYAL};
@@ -73,6 +81,8 @@ void worker_on_answer(struct worker *w)
                           memory_order_relaxed);
     retire_on_answer(w);
     promote_on_answer(w);
+    if (w->reports_sources)
+        report_sources(w);
 
     if (!w->loyal)
         w->loyal = message_send(w->channel.io.fd, &m) == 0;
@@ -423,6 +433,7 @@ static int set_up(struct worker *w, struct errmsg *err)
     r = crew_start(&w->crew, w->loop, w->start->apps, conf->threads, conf->threads == 1, &owner);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot start the threads");
+    w->reports_sources = sources_tell(w->start->apps, w->channel.io.fd, true);
     retire_start(w);
     dispatch_prepare(w);
     accept_prepare(w);

@@ -122,6 +122,12 @@ void generation_on_forked(struct generation *g)
     (void)g;
 }
 
+void generation_on_sources(struct generation *g, const char *lines)
+{
+    (void)g;
+    (void)lines;
+}
+
 void generation_on_worker_warm(struct generation *g, const struct slot *s)
 {
     (void)g;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "interp.h"
+
+/* struct liege_plugin's sources(): the files of %INC, applications among them, but for those that
+ * came with Perl. */
+void sources_report(pTHX_ void (*add)(void *data, const char *path), void *data);
