@@ -33,3 +33,37 @@ def test_a_moved_tree_runs(installed, start, folder):
 
 def test_the_manual_page_is_installed(installed):
     assert next(installed.rglob("man1/liege.1*")).read_bytes()
+
+
+def packages_of(group):
+    return {line.split()[1] for line in
+            (programs.ROOT / "packaging" / "debian-packages.txt").read_text().splitlines()
+            if line.startswith(group + " ")}
+
+
+def test_what_is_installed_runs_with_the_packages_that_are_named_for_it(installed):
+    """Each library that a program or plugin names is in one of them, or in the C library."""
+    needed = set()
+    for path in installed.rglob("*"):
+        if path.is_file() and path.read_bytes()[:4] == b"\x7fELF":
+            text = subprocess.run(["objdump", "-p", path], check=True, capture_output=True, text=True).stdout
+            needed |= {line.split()[1] for line in text.splitlines() if "NEEDED" in line}
+    owners = set()
+    for library in needed:
+        found = subprocess.run(["dpkg", "-S", f"*/{library}"], check=True, capture_output=True, text=True).stdout
+        owners.add(found.split(":")[0])
+    assert len(needed) > 5
+    assert owners <= packages_of("serve") | {"libc6"}
+
+
+def test_the_container_file():
+    folder = programs.ROOT / "packaging" / "container"
+    text = (folder / "Containerfile").read_text()
+    assert "STOPSIGNAL SIGQUIT" in text
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] == ["COPY"] and not words[1].startswith("--from"):
+            assert (programs.ROOT / words[1]).exists(), line
+        if "tools/install-packages" in line and words[0] == "RUN":
+            group = words[words.index(next(w for w in words if w.endswith("install-packages"))) + 1]
+            assert packages_of(group), line
