@@ -48,6 +48,7 @@ int title_init(char ***argv)
     }
     area = (*argv)[0];
     area_size = (size_t)(follow(environ, follow(*argv, area)) - area);
+    (*argv)[0] = arguments.items[0]; /* the C library names the program by it (dladdr(3)) */
     *argv = arguments.items;
     for (size_t i = 0; i < environment.n_items; i++)
         environ_array[i] = environment.items[i];

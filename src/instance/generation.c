@@ -253,6 +253,16 @@ int generation_fork(struct generation *g, int id, int fd, int output_fd, struct 
     lazy_worker_main(&start);
 }
 
+void generation_show_stacks(const struct generation *g)
+{
+    const struct message m = {.type = FAMILY_SHOW};
+
+    FOR_EACH_SLOT (s, g)
+        if ((s->state == SLOT_READY || s->state == SLOT_DRAINING) &&
+            message_send(s->channel.io.fd, &m) < 0)
+            log_warning("worker %d does not listen", s->id);
+}
+
 static void stop_zygotes(struct generation *g)
 {
     g->heir = zygote_free(g->heir);

@@ -111,6 +111,9 @@ int generation_renew(struct generation *g) _must_check_;
  */
 void generation_sleep(struct generation *g);
 
+/* Has all workers that serve, or finish, say in the log where their threads are. */
+void generation_show_stacks(const struct generation *g);
+
 /* Tells all workers to finish; those that are not ready end at once. Gives up the sockets. */
 void generation_drain(struct generation *g, enum family_drain how);
 

@@ -131,7 +131,7 @@ const struct liege_option instance_options[] = {
     { .name = "master-fifo", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
       .offset = FIELD(master_fifo), .arg = "FILE",
       .help = "obey letters that are written to this FIFO: r reload, c chain reload, q and Q stop, + and - workers, l "
-              "open logs anew, f a new master" },
+              "open logs anew, f a new master, t stacks of the workers into the log" },
     { .name = "stats", .aliases = "stats-server", .type = LIEGE_OPTION_STRING,
       .flags = LIEGE_OPTION_RESTART, .offset = FIELD(stats), .arg = "ADDRESS",
       .help = "serve statistics, one JSON document a connection" },

@@ -353,6 +353,14 @@ static void on_reap(struct loop_task *t)
         loop_task_queue(m->loop, t);
 }
 
+static void show_stacks(const struct master *m)
+{
+    log_info("the workers say where they are");
+    generation_show_stacks(m->current);
+    LIST_FOREACH (item, &m->draining)
+        generation_show_stacks(container_of(item, struct generation, link));
+}
+
 static void obey(struct master *m, enum order order)
 {
     switch (order) {
@@ -395,6 +403,9 @@ static void obey(struct master *m, enum order order)
             logger_reopen(&m->logger);
         else
             log_info("SIGUSR1: there is no log of our own to open anew (logto, logger)");
+        break;
+    case ORDER_SHOW_STACKS:
+        show_stacks(m);
         break;
     case ORDER_REAP:
         loop_task_queue(m->loop, &m->reap);

@@ -43,6 +43,7 @@ static const struct {
     { '+', ORDER_ADD_WORKER },
     { '-', ORDER_REMOVE_WORKER },
     { 'l', ORDER_REOPEN_LOGS },
+    { 't', ORDER_SHOW_STACKS },
     { 'f', ORDER_UPGRADE },
 };
 /* clang-format on */

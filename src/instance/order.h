@@ -19,7 +19,8 @@ enum order {
     ORDER_SLEEP,   /* the workers leave gracefully, the master stays until it is told to reload */
     ORDER_UPGRADE, /* a new master from the program as it is now, beside this one */
     ORDER_REOPEN_LOGS,
-    ORDER_REAP, /* a process has ended */
+    ORDER_SHOW_STACKS, /* the log says where the workers' threads are */
+    ORDER_REAP,        /* a process has ended */
     ORDER_COUNT,
 };
 

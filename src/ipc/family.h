@@ -33,6 +33,7 @@ enum family_type {
     FAMILY_DRAIN,   /* finish what you have, then end; value: enum family_drain */
     FAMILY_STOP,    /* end now, with exit handlers */
     FAMILY_GIVE_UP, /* say in the log what keeps you from ending, then end at once */
+    FAMILY_SHOW,    /* say in the log where your threads are, and go on */
     FAMILY_PROMOTE, /* fork a copy that is the next zygote; fds: its end of its channel, and where
                        it is to print if the value is not 0. It says FAMILY_HELLO, then what a
                        zygote says */

@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,10 +21,12 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 #define MAX_FRAMES     40
 #define MAX_TEXT_BYTES ((size_t)256 * 1024)
 #define ANSWER_US      (30 * US_PER_MS) /* for a thread to get to its handler */
+#define COPY_MS        500
 
 static int text_fd = -1;
 static sem_t answered;
@@ -104,17 +108,59 @@ static void ask_threads(void)
         (void)closedir(dir);
 }
 
-void stacks_log(const struct apps *apps)
+/* The file is never closed: a thread that answers late writes into it and nowhere else. */
+static bool begin_text(void)
+{
+    if (text_fd < 0)
+        text_fd = memfd_create("liege-stacks", MFD_CLOEXEC);
+    while (sem_trywait(&answered) == 0) /* late answers of the last time */
+        ;
+    return text_fd >= 0 && ftruncate(text_fd, 0) == 0 && lseek(text_fd, 0, SEEK_SET) == 0;
+}
+
+static void log_the_text(int level)
 {
     _cleanup_free_ char *text = NULL;
     size_t len = 0;
 
-    _cleanup_close_ int fd = memfd_create("liege-stacks", MFD_CLOEXEC);
-    if (fd < 0)
+    if (lseek(text_fd, 0, SEEK_SET) == 0 && fd_read_all(text_fd, MAX_TEXT_BYTES, &text, &len) == 0)
+        log_text(level, text, len);
+}
+
+void stacks_log(const struct apps *apps)
+{
+    if (!begin_text())
         return;
-    text_fd = fd;
-    apps_dump(apps, fd);
+    apps_dump(apps, text_fd);
     ask_threads();
-    if (lseek(fd, 0, SEEK_SET) == 0 && fd_read_all(fd, MAX_TEXT_BYTES, &text, &len) == 0)
-        log_text(LOG_ERR, text, len);
+    log_the_text(LOG_ERR);
+}
+
+/* The interpreters' part, by a copy of this process: nothing changes there under the eyes of who
+ * looks, and if that one stumbles over what it finds, nobody is hurt. */
+static void dump_in_copy(const struct apps *apps)
+{
+    int fds[2]; /* closed when the copy has ended */
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return;
+    int r = proc_fork_orphan();
+    if (r == 0) {
+        apps_dump(apps, text_fd);
+        _exit(EXIT_SUCCESS);
+    }
+    (void)close(fds[1]);
+    struct pollfd p = {.fd = fds[0], .events = POLLIN};
+    if (r > 0 && poll(&p, 1, COPY_MS) == 0)
+        (void)dprintf(text_fd, "the interpreters cannot be looked at\n");
+    (void)close(fds[0]);
+}
+
+void stacks_show(const struct apps *apps)
+{
+    if (!begin_text())
+        return;
+    dump_in_copy(apps);
+    ask_threads();
+    log_the_text(LOG_INFO);
 }

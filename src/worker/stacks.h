@@ -13,5 +13,9 @@ void stacks_start(void);
 /* The signal by which a thread is asked for its stack: not to be blocked. */
 int stacks_signal(void);
 
-/* Writes lines to the log. Takes some milliseconds. */
+/* Writes lines to the log, as errors, of a process that is about to end. Takes some milliseconds.
+ */
 void stacks_log(const struct apps *apps);
+
+/* The same of a process that goes on, as information. */
+void stacks_show(const struct apps *apps);

@@ -198,6 +198,24 @@ _noreturn_ static void die(struct worker *w)
     abort(); /* never reached: this signal cannot be held back */
 }
 
+/* What runs, and where all threads are. */
+static int on_show(struct channel *c, struct message *m)
+{
+    struct worker *w = container_of(c, struct worker, channel);
+
+    (void)m;
+    loop_update_now(w->loop);
+    log_info("has %u connections, and %u calls of the application are in progress", w->n_conns,
+             w->n_calls);
+    LIST_FOREACH (item, &w->conns) {
+        const struct conn *conn = container_of(item, struct conn, link);
+        if (conn->state == CONN_CALL)
+            log_call(LOG_INFO, "", conn, "it goes on");
+    }
+    stacks_show(w->start->apps);
+    return 0;
+}
+
 static int on_promote(struct channel *c, struct message *m)
 {
     promote_begin(container_of(c, struct worker, channel), m);
@@ -224,6 +242,7 @@ static const struct channel_rule master_rules[FAMILY_TYPE_COUNT] = {
     [FAMILY_DRAIN]   = { .handler = on_drain },
     [FAMILY_STOP]    = { .handler = on_stop },
     [FAMILY_GIVE_UP] = { .handler = on_give_up },
+    [FAMILY_SHOW]    = { .handler = on_show },
     [FAMILY_PROMOTE] = { .handler = on_promote, .n_fds = 2 },
 };
 /* clang-format on */

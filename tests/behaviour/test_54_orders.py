@@ -2,10 +2,13 @@
 """Orders that are no signals: letters in a FIFO, and files that are touched."""
 import os
 import signal
+import subprocess
 
 import pytest
 
-from harness import client, proc, says
+from harness import client, proc, programs, says
+from harness.client import Connection, request_bytes
+from harness.load import Load
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
 
@@ -138,3 +141,109 @@ def test_a_reload_may_name_other_files(instance, folder):
     server.wait_line("reload: .*/two was touched")
     server.wait_line(says.serving(3))
     assert len(server.log.find("/one was touched")) == 1
+
+
+# liegectl
+
+def liegectl(*arguments):
+    return subprocess.run([programs.BUILD / "liegectl", *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.plain
+def test_liegectl_says_it_with_words(web, folder):
+    server = web()
+    assert liegectl("more", folder / "fifo").returncode == 0
+    server.wait_line("2 workers are wanted")
+    assert liegectl("reload", folder / "fifo").returncode == 0
+    server.wait_line(says.serving(2))
+    assert liegectl("stop", folder / "fifo").returncode == 0
+    assert server.wait() == 0
+
+
+def test_what_liegectl_cannot_do(web, folder):
+    (folder / "file").touch()
+    os.mkfifo(folder / "deaf")
+    for name, why in [("nothing", "No such file"), ("file", "it is no FIFO"),
+                      ("deaf", "no instance listens there")]:
+        run = liegectl("reload", folder / name)
+        assert run.returncode == 1 and f"{folder / name}: {why}" in run.stderr
+    for arguments in [(), ("reload",), ("dance", folder / "deaf")]:
+        run = liegectl(*arguments)
+        assert run.returncode == 2 and "chain-reload" in run.stderr
+    assert "stack" in liegectl("--help").stdout
+
+
+HANGS = '''
+import threading
+from time import sleep
+
+def other(started):
+    started.set()
+    threading.Event().wait()  # OTHER
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/hang":
+        started = threading.Event()
+        threading.Thread(target=other, args=(started,), daemon=True).start()
+        started.wait()
+        print("it hangs", flush=True)
+        sleep(1000)  # SLEEPS
+    start_response("200 OK", [])
+    return [b"here"]
+'''
+PERL_HANGS = '''
+sub deep {
+    warn "it hangs\n";
+    sleep 1000; # SLEEPS
+}
+sub { deep() if $_[0]{PATH_INFO} eq "/hang"; [200, [], ["here"]] };
+'''
+
+
+def line_of(code, mark):
+    return next(n for n, line in enumerate(code.splitlines(), 1) if mark in line)
+
+
+@pytest.mark.plain
+def test_where_the_threads_of_a_worker_are(instance, folder):
+    server = instance(f"module = app\nmaster-fifo = {folder}/fifo\nprocesses = 2", {"app.py": HANGS})
+    workers = proc.children(server.pid)
+    with Connection(server.address) as hanging:
+        hanging.send(request_bytes("/hang"))
+        server.wait_line("it hangs")
+        for _ in range(3):
+            mark = server.log.mark()
+            assert liegectl("stack", folder / "fifo").returncode == 0
+            server.wait_line(r"GET /hang from \S+ has been running for [\d.]+ s: it goes on", after=mark)
+            for wanted in ("SLEEPS", "OTHER"):
+                server.wait_line(rf'File ".*/app\.py", line {line_of(HANGS, wanted)} in ', after=mark)
+            server.wait_line("thread .* in the kernel at", after=mark, count=3)
+            server.wait_line("has 0 connections, and 0 calls", after=mark)
+        assert client.get(server.address).body == b"here"
+    assert proc.children(server.pid) == workers
+
+
+@pytest.mark.plain
+def test_where_perl_is(instance, folder):
+    server = instance(f"psgi = app.psgi\nmaster-fifo = {folder}/fifo", {"app.psgi": PERL_HANGS})
+    with Connection(server.address) as hanging:
+        hanging.send(request_bytes("/hang"))
+        server.wait_line("it hangs")
+        liegectl("stack", folder / "fifo")
+        server.wait_line("the workers say where they are")
+        server.wait_line(rf"at .*app\.psgi line {line_of(PERL_HANGS, 'SLEEPS')}$")
+        server.wait_line(r"called from .*app\.psgi line 7$")
+        server.kill(signal.SIGINT)
+        assert server.wait() == 0
+
+
+def test_stacks_of_busy_workers_harm_nobody(instance, folder):
+    server = instance(f"module = app\nmaster-fifo = {folder}/fifo\nprocesses = 2\nthreads = 3",
+                      {"app.py": HANGS})
+    with Load(server.address, keep_alive=8, per_request=4) as load:
+        for i in range(20):
+            (folder / "fifo").write_text("t")
+            server.wait_line("the workers say where they are", count=i + 1)
+            load.wait_for(20)
+    load.assert_clean()
+    assert not server.log.find("killed by signal")
