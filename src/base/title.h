@@ -3,8 +3,8 @@
 
 #include "base/macro.h"
 
-/* What ps(1) shows of a process in the place of its command line. There is one title for the
- * process: these functions are for its main thread. */
+/* What ps(1) shows of a process in the place of its command line. There is one for the
+ * process: these functions are for one thread at a time. */
 
 /* Makes room for titles, which are written over the memory of main()'s arguments, *@argv, and of
  * the environment behind them: those must not be used from now on. *@argv and `environ` become
