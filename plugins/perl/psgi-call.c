@@ -71,6 +71,9 @@ static void report(pTHX_ const struct liege_request *req, const char *what)
 
 static void run_cleanup(pTHX_ const struct liege_request *req, HV *hash)
 {
+    /* In one that is tied a look runs code, in one that is locked a key that is missing dies. */
+    if (SvRMAGICAL(hash) || !hv_exists(hash, "psgix.cleanup.handlers", 22))
+        return;
     SV **slot = hv_fetchs(hash, "psgix.cleanup.handlers", 0);
     SV *handlers = slot ? *slot : &PL_sv_undef;
     AV *list = answer_plain_array(aTHX_ handlers);
@@ -96,10 +99,10 @@ void psgi_call(struct liege_request *req)
 
     ENTER;
     SAVETMPS;
+    interp.exit_dies = true;
     HV *hash = psgi_env_begin(aTHX_ interp.env, req, psgi_input_begin(aTHX_ req));
     SV *env = sv_2mortal(newRV_inc(MUTABLE_SV(hash))); /* the application may overwrite $_[0] */
     interp.call = &call;
-    interp.exit_dies = true;
 
     (void)invoke(aTHX_ MUTABLE_SV(interp.run), G_EVAL | G_VOID | G_DISCARD, env, NULL);
     if (!call.returned) {

@@ -5,9 +5,9 @@
  * next, with new text in the same values, if nobody can tell. An application may change the hash
  * and its values, and keep them. So we remember which elements the hash had when it was given out,
  * in its order. When it comes back, what was added is deleted; if something of ours is missing, if
- * a value that is the same for all requests has changed, or if somebody else has the hash, the next
- * request gets a new one. A value that somebody else has, or that is no longer plain text, is
- * replaced by a new one when the next text is put there.
+ * a value that is the same for all requests has changed, if a reference is where text was, or if
+ * somebody else has the hash, the next request gets a new one. A value that somebody else has, or
+ * that is more than text, is replaced by a new one when the next text is put there.
  *
  * psgi.version, psgi.errors and psgix.logger are references to one object for all requests. */
 #include "psgi-env.h"
@@ -51,7 +51,8 @@ enum env_key {
 struct key {
     const char *name;
     I32 len;
-    U32 hash; /* with the seed of this process */
+    U32 hash;   /* with the seed of this process */
+    SV *shared; /* keeps Perl's copy of the name, whose address stands for it (struct element) */
 };
 
 /* What a request may have, those above and its fields, each with a slot of that number. */
@@ -70,6 +71,7 @@ struct fixed {
     IV number;
 };
 
+/* Perl has one copy of each key (HEK) as long as it is in use. */
 struct element {
     const HEK *key;
     const SV *value;
@@ -149,6 +151,7 @@ struct psgi_env *psgi_env_new(pTHX)
         key->name = key_names[i];
         key->len = (I32)strlen(key->name);
         PERL_HASH(key->hash, key->name, (STRLEN)key->len);
+        key->shared = newSVpvn_share(key->name, key->len, key->hash);
     }
     AV *av = newAV();
     env->array_flags = SvFLAGS(av);
@@ -240,17 +243,53 @@ static bool delete_added(pTHX_ const struct psgi_env *env, HV *hv)
     return true;
 }
 
+static bool is_text(const SV *sv)
+{
+    return SvFLAGS(sv) == (SVt_PV | SVf_POK | SVp_POK);
+}
+
+static bool is_reference(const SV *sv)
+{
+    return SvFLAGS(sv) == (SVt_IV | SVf_ROK);
+}
+
+/* Text or a number, and nothing that anything depends on. */
+static bool is_plain(const SV *sv)
+{
+    return !SvROK(sv) && SvTYPE(sv) < SVt_PVMG;
+}
+
 /* The next request has another input. False if somebody else has this reference to it. */
 static bool release_input(pTHX_ const struct psgi_env *env)
 {
     SV *sv = env->values[ENV_INPUT];
 
-    if (SvREFCNT(sv) != 1 || SvFLAGS(sv) != (SVt_IV | SVf_ROK))
+    if (SvREFCNT(sv) != 1 || !is_reference(sv))
         return false;
     SV *input = SvRV(sv);
     SvROK_off(sv);
     SvRV_set(sv, NULL);
     SvREFCNT_dec_NN(input);
+    return true;
+}
+
+static bool is_empty_array(const struct psgi_env *env, SV *sv)
+{
+    return SvREFCNT(sv) == 1 && SvFLAGS(sv) == env->array_flags && AvFILLp((AV *)sv) < 0;
+}
+
+/* True if the slots have nothing of the application's: that would live until the next request. */
+static bool has_plain_values(const struct psgi_env *env)
+{
+    for (size_t i = 0; i < N_SLOTS; i++) {
+        const SV *sv = env->values[i];
+
+        if (!sv || i == ENV_INPUT)
+            continue;
+        if (i == ENV_CLEANUP_HANDLERS ? !is_reference(sv) || !is_empty_array(env, SvRV(sv))
+                                      : !is_plain(sv))
+            return false;
+    }
     return true;
 }
 
@@ -262,7 +301,7 @@ static bool can_be_used_again(pTHX_ const struct psgi_env *env, HV *hv)
     for (size_t i = 0; i < env->n_fixed; i++)
         if (!is_as_described(&env->fixed[i]))
             return false;
-    return release_input(aTHX_ env);
+    return has_plain_values(env) && release_input(aTHX_ env);
 }
 
 void psgi_env_end(pTHX_ struct psgi_env *env, HV *hash)
@@ -303,7 +342,7 @@ static void put(pTHX_ struct psgi_env *env, size_t slot, struct liege_str text)
     const char *data = text.data ? text.data : ""; /* Perl makes an undefined value of NULL */
     SV *sv = use(env, slot);
 
-    if (sv && SvREFCNT(sv) == 1 && SvFLAGS(sv) == (SVt_PV | SVf_POK | SVp_POK))
+    if (sv && SvREFCNT(sv) == 1 && is_text(sv))
         sv_setpvn(sv, data, text.len);
     else
         store(aTHX_ env, slot, newSVpvn(data, text.len));
@@ -321,17 +360,11 @@ static void put_input(pTHX_ struct psgi_env *env, GV *input)
     SvROK_on(sv);
 }
 
-static bool is_empty_array(const struct psgi_env *env, SV *sv)
-{
-    return SvREFCNT(sv) == 1 && SvFLAGS(sv) == env->array_flags && AvFILLp((AV *)sv) < 0;
-}
-
 static void put_cleanup_handlers(pTHX_ struct psgi_env *env)
 {
     SV *sv = use(env, ENV_CLEANUP_HANDLERS);
 
-    if (!sv || SvREFCNT(sv) != 1 || SvFLAGS(sv) != (SVt_IV | SVf_ROK) ||
-        !is_empty_array(env, SvRV(sv)))
+    if (!sv || SvREFCNT(sv) != 1)
         store(aTHX_ env, ENV_CLEANUP_HANDLERS, newRV_noinc((SV *)newAV()));
 }
 

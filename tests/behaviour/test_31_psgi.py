@@ -80,6 +80,30 @@ def test_nothing_of_a_request_is_left_in_the_next(kinds):
     assert "PATH_INFO=/env\n" in env
 
 
+REPLACES = r"""
+sub {
+    my $env = shift;
+    if ($env->{PATH_INFO} eq '/replace') {
+        my $key = join '_', 'HTTP', 'ACCEPT'; # not a constant, which would keep Perl's copy of it
+        delete $env->{$key};
+        $env->{sprintf 'HTTP_%06d', $env->{QUERY_STRING}} = 'x';
+    }
+    [200, [], [join ' ', map {"$_=$env->{$_}"} grep /^HTTP_/, sort keys %$env]];
+};
+"""
+
+
+@pytest.mark.plain
+def test_a_field_whose_memory_another_key_gets(instance):
+    """Addresses do not tell what is in an environment: the next request must have its own field."""
+    server = instance("psgi = app.psgi\ndisable-logging = yes", {"app.psgi": REPLACES})
+    with Connection(server.address) as c:
+        for i in range(1000):
+            c.request(f"/replace?{i}", fields=[("Accept", "one"), ("Host", "h")])
+            answer = c.request("/", fields=[("Accept", "two"), ("Host", "h")])
+            assert answer.body == b"HTTP_ACCEPT=two HTTP_HOST=h"
+
+
 @pytest.mark.parametrize("target, status, body", [
     ("/array", 200, b"one piece"), ("/empty", 200, b""), ("/pieces", 200, b"ab3"),
     ("/large", 200, b"x" * 40000 + b"y" * 40000), ("/latin", 200, b"\xe9"),

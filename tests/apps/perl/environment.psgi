@@ -7,6 +7,7 @@ use Hash::Util ();
 use Scalar::Util qw(blessed reftype weaken);
 
 our %kept;
+my $kept_count = 0;
 
 # Everything that can be told of an environment: what it is, its keys and values, their types, who
 # else has them, and where its iterator stands.
@@ -55,6 +56,18 @@ my %tricks = (
             delete $_[0]{$key};
             $_[0]{$key} = 'mine';
         }
+    },
+    delete_and_add_alike => sub {
+        my ($env, $n) = (shift, $kept_count++);
+        my $key = join '_', 'HTTP', 'COOKIE'; # not a constant, which would keep Perl's copy
+        delete $env->{$key};
+        $env->{sprintf 'HTTP_%06d', $n} = 'x';
+    },
+    slot_object => sub { $_[0]{HTTP_COOKIE} = bless [], 'Mourned' },
+    slot_handlers => sub { $_[0]{'psgix.cleanup.handlers'} = bless [], 'Mourned' },
+    lock_without_handlers => sub {
+        delete $_[0]{'psgix.cleanup.handlers'};
+        Internals::SvREADONLY(%{ $_[0] }, 1);
     },
     clear => sub { %{ $_[0] } = () },
     undefine => sub { undef %{ $_[0] } },
