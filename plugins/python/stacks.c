@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define STACKS_SIGNAL (SIGRTMAX - 2)
@@ -27,6 +28,9 @@ int stacks_start(void)
         return -1;
     }
     module = PyImport_ImportModule("faulthandler");
+    /* What it had registered in the process that this one is a copy of has another file. */
+    Py_XDECREF(module ? PyObject_CallMethod(module, "unregister", "i", STACKS_SIGNAL) : NULL);
+    PyErr_Clear();
     method = module ? PyObject_GetAttrString(module, "register") : NULL;
     args = Py_BuildValue("(i)", STACKS_SIGNAL);
     kwargs = Py_BuildValue("{s:i,s:O}", "file", stacks_fd, "all_threads", Py_True);
@@ -51,7 +55,9 @@ void stacks_dump(int fd)
     (void)sigemptyset(&one);
     (void)sigaddset(&one, STACKS_SIGNAL);
     (void)pthread_sigmask(SIG_UNBLOCK, &one, NULL);
-    (void)raise(STACKS_SIGNAL); /* its handler has run when this returns */
+    /* Not raise(3), which does not know a thread that was made without the C library. The handler
+     * has run when this returns. */
+    (void)syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), STACKS_SIGNAL);
     for (ssize_t n; (n = pread(stacks_fd, text, sizeof(text), at)) > 0; at += n)
         if (write(fd, text, (size_t)n) < 0)
             return;

@@ -263,11 +263,10 @@ static _noreturn_ void become_zygote(const void *data, int channel_fd, int outpu
     if (message_send(channel_fd, &hello) < 0)
         end(EXIT_FAILURE); /* the master wants us no more */
     logger_enter(start.logger, output_fd);
-    proc_reset_signals();
-    proc_catch_sigpipe();
+    /* Signals stay as they are: the worker's own are given back, the application's are its. */
     apps_after_fork_child(&model->loaded->apps);
     if (apps_zygote_start(&model->loaded->apps, &err) < 0 ||
-        fork_check_add(&before, channel_fd) < 0 ||
+        fork_check_add(&before, channel_fd) < 0 || fork_check_add(&before, output_fd) < 0 ||
         fork_check_end(&before, FORK_CHECK_REFUSE, &model->loaded->apps, &err) < 0)
         give_up(channel_fd, FAMILY_LOAD_FAILED, &err);
     wait_for_orders(&start, model->loaded);

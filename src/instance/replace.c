@@ -72,7 +72,9 @@ void generation_on_worker_warm(struct generation *g, const struct slot *s)
 {
     if (g->state != GENERATION_SERVING || g->reforked || g->heir)
         return;
-    g->reforked = true; /* one that cannot is no better later */
+    g->reforked = true;
+    log_info("generation %u: worker %d is warm, a copy of it shall be the zygote", g->number,
+             s->id);
     int r = zygote_new(g, &g->heir);
     if (r == 0)
         r = zygote_promote(g->heir, s);
@@ -105,6 +107,7 @@ static void succeed_if_ready(struct generation *g)
     else
         log_info("generation %u: the application is loaded anew, its workers are replaced in turn",
                  g->number);
+    g->reforked = g->zygote->model != 0;
     generation_on_loaded(g, g->zygote); /* others may have waited for a zygote */
     retire_all(g);
 }
@@ -124,6 +127,9 @@ static void give_up_if_ended(struct generation *g)
 {
     if (!g->heir || !g->heir->ended)
         return;
+    /* One that has been looked at is no better later; what only went wrong is tried again. */
+    if (g->heir->model != 0 && !g->heir->refused)
+        g->reforked = false;
     if (g->heir->model != 0)
         log_warning("generation %u: worker %d cannot become the zygote, all go on as they are: %s",
                     g->number, g->heir->model, g->heir->cause);

@@ -37,7 +37,10 @@ static void set_cause(struct zygote *z, const char *text)
 
 static int on_load_failed(struct channel *c, struct message *m)
 {
-    set_cause(container_of(c, struct zygote, channel), m->data);
+    struct zygote *z = container_of(c, struct zygote, channel);
+
+    z->refused = true;
+    set_cause(z, m->data);
     return 0; /* its end follows */
 }
 

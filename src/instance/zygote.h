@@ -17,6 +17,7 @@ struct zygote {
     struct loop_timer timer; /* loading may not take for ever; then: the next start after a death */
     bool loaded;
     bool ended;          /* and is not started again */
+    bool refused;        /* it has said itself that it cannot be one */
     int model;           /* the worker that it is a copy of; 0: it has loaded the application */
     bool wanted;         /* restart it when it dies */
     unsigned n_failures; /* in a row */

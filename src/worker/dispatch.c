@@ -25,7 +25,7 @@ static uint64_t now_us(const struct worker *w)
 
 bool dispatch_may_call(const struct worker *w)
 {
-    return !w->stopping && w->n_calls < w->conf->threads;
+    return !w->stopping && w->n_calls < w->conf->threads && w->promotion.state != PROMOTION_HOLDS;
 }
 
 bool dispatch_has_more(const struct worker *w)
@@ -187,7 +187,8 @@ void dispatch_end(struct worker *w)
     }
     if (!list_empty(&w->ready))
         loop_task_queue(w->loop, &w->turn);
-    promote_if_wanted(w);
+    if (w->n_calls == 0)
+        promote_on_idle(w);
 }
 
 void dispatch_on_taken(struct worker *w)
@@ -233,6 +234,16 @@ void dispatch_wait(struct conn *c)
     if (dispatch_may_call(w))
         loop_task_queue(w->loop, &w->turn);
     (void)conn_listen(c);
+}
+
+void dispatch_on_hold(struct worker *w)
+{
+    listen_to_queue(w);
+    if (!dispatch_may_call(w))
+        return;
+    accept_resume(w);
+    if (!list_empty(&w->ready))
+        loop_task_queue(w->loop, &w->turn);
 }
 
 void dispatch_forget(struct worker *w)

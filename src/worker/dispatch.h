@@ -37,5 +37,8 @@ void dispatch_on_taken(struct worker *w);
  * many wait. */
 void dispatch_wait(struct conn *c);
 
+/* Whether calls may begin has changed (promote.h). */
+void dispatch_on_hold(struct worker *w);
+
 /* A connection whose request waited here is closed. */
 void dispatch_forget(struct worker *w);

@@ -16,16 +16,19 @@
 #include "base/proc.h"
 #include "ipc/family.h"
 #include "worker/conn.h"
+#include "worker/dispatch.h"
 #include "worker/worker-private.h"
 
 #define MAX_TRIES 20
 #define AGAIN_US  (10 * US_PER_MS)
+#define HOLD_US   (100 * US_PER_MS) /* what waits meanwhile, others take, or it waits so long */
+#define REST_US   US_PER_SEC
 
 void promote_on_answer(struct worker *w)
 {
     const struct message m = {.type = FAMILY_WARM};
 
-    if (w->conf->refork_after == 0 || w->n_requests != w->conf->refork_after)
+    if (w->conf->refork_after == 0 || w->n_requests % w->conf->refork_after != 0)
         return;
     if (message_send(w->channel.io.fd, &m) < 0)
         log_debug("the master does not listen");
@@ -63,7 +66,7 @@ static int find_hindrance(const struct worker *w, char *text, size_t size)
     size_t n = proc_count_threads();
 
     if (w->draining || w->stopping) {
-        (void)snprintf(text, size, "worker %d ends", w->start->id);
+        (void)snprintf(text, size, "it ends");
         return -ESHUTDOWN;
     }
     if (n > w->crew.n_members) {
@@ -94,47 +97,75 @@ static int copy(struct worker *w, const struct promotion *p, char *text, size_t 
     }
     apps_after_fork_parent(start->apps);
     if (r < 0)
-        (void)snprintf(text, size, "worker %d cannot fork: %s", start->id, strerror(-r));
+        (void)snprintf(text, size, "fork: %s", strerror(-r));
     return r;
 }
 
-static void on_again(struct loop_timer *t)
+static void set_state(struct worker *w, enum promotion_state state, uint64_t for_us)
 {
-    promote_if_wanted(container_of(t, struct worker, promotion.again));
+    struct promotion *p = &w->promotion;
+
+    p->state = state;
+    if (for_us > 0)
+        loop_timer_set(w->loop, &p->timer, loop_now_us(w->loop) + for_us);
+    else
+        loop_timer_clear(w->loop, &p->timer);
+    dispatch_on_hold(w);
 }
 
-void promote_if_wanted(struct worker *w)
+static void try(struct worker *w)
 {
     struct promotion *p = &w->promotion;
     char why[200] = "";
 
-    if (!p->wanted || w->n_calls > 0 || loop_timer_is_set(&p->again))
-        return;
-    int r = copy(w, p, why, sizeof(why));
-    if (r == -EBUSY && ++p->n_tries < MAX_TRIES) { /* a thread may be about to end */
-        loop_timer_set(w->loop, &p->again, loop_now_us(w->loop) + AGAIN_US);
+    if (w->n_calls > 0) {
+        set_state(w, PROMOTION_HOLDS, HOLD_US);
         return;
     }
-    p->wanted = false;
-    if (r < 0)
+    int r = copy(w, p, why, sizeof(why));
+    if (r == -EBUSY && ++p->n_tries < MAX_TRIES) { /* a thread may be about to end */
+        set_state(w, PROMOTION_FAILS, AGAIN_US);
+        return;
+    }
+    if (r == -EBUSY)
         (void)message_send_text(p->channel_fd, FAMILY_LOAD_FAILED, 0, why);
+    else if (r < 0)
+        log_warning("no copy of this worker becomes the zygote: %s", why);
     closep(&p->channel_fd);
     closep(&p->output_fd);
+    set_state(w, PROMOTION_NONE, 0);
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    struct worker *w = container_of(t, struct worker, promotion.timer);
+
+    if (w->promotion.state == PROMOTION_HOLDS)
+        set_state(w, PROMOTION_RESTS, REST_US);
+    else
+        try(w);
+}
+
+void promote_on_idle(struct worker *w)
+{
+    enum promotion_state state = w->promotion.state;
+
+    if (state == PROMOTION_HOLDS || state == PROMOTION_RESTS)
+        try(w);
 }
 
 void promote_begin(struct worker *w, struct message *m)
 {
-    if (w->promotion.wanted) {
+    if (w->promotion.state != PROMOTION_NONE) {
         message_close_fds(m);
         return;
     }
     w->promotion = (struct promotion){
-        .wanted = true,
-        .again.fn = on_again,
+        .timer.fn = on_timer,
         .channel_fd = m->fds[0],
         .output_fd = m->fds[1],
     };
     if (m->value == 0)
         closep(&w->promotion.output_fd); /* there is no such place */
-    promote_if_wanted(w);
+    try(w);
 }

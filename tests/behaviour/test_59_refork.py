@@ -8,8 +8,9 @@ import socket
 import pytest
 
 from harness import client, proc, says
-from harness.client import Connection
+from harness.client import Connection, request_bytes
 from harness.load import Load
+from harness.meeting import Meeting
 
 # Each request adds to a cache of 16 MiB, in 64 steps.
 APP = """
@@ -188,6 +189,118 @@ def test_while_the_worker_is_busy(instance, threads):
     load.assert_clean()
     server.kill(signal.SIGHUP)
     server.wait_line(says.serving(2))
+
+
+@pytest.mark.plain
+def test_signals_and_stacks_are_as_before(instance, folder):
+    app = """
+import os
+import signal
+from time import sleep
+
+hits = []
+signal.signal(signal.SIGUSR1, lambda *_: hits.append(1))
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        sleep(1000)  # SLEEPS
+    if environ["PATH_INFO"] == "/hit":
+        os.kill(os.getpid(), signal.SIGUSR1)
+    start_response("200 OK", [])
+    return [str(len(hits)).encode()]
+"""
+    server = instance("module = app\nrefork-after = 10\nharakiri = 1", {"app.py": app})
+    for _ in range(10):
+        client.get(server.address)
+    server.wait_line(REPLACED)
+    assert client.get(server.address, "/hit").body == b"1"
+    with Connection(server.address) as c:
+        c.send(request_bytes("/slow"))
+        server.wait_line("harakiri: GET /slow")
+        server.wait_line(r'File ".*/app\.py", line 12 in application')
+        server.wait_line("in the kernel at: ")
+    server.wait_line("killed by signal 9")
+
+
+def test_stacks_of_several_copies_do_not_mix(instance, folder):
+    server = instance(f"module = app\nprocesses = 3\nrefork-after = 10\nmaster-fifo = {folder}/fifo",
+                      {"app.py": APP})
+    (folder / "fifo").write_text("t")
+    server.wait_line("thread .* in the kernel", count=6)
+    with Load(server.address, keep_alive=4):
+        server.wait_line(REPLACED)
+    for pid in wait_workers(server, 3):
+        mine = {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in os.listdir(f"/proc/{pid}/fd")
+                if "liege-stacks" in os.readlink(f"/proc/{pid}/fd/{fd}")}
+        assert not mine
+
+
+PIPES = """
+import subprocess
+
+helper = None
+
+
+def application(environ, start_response):
+    global helper
+    helper = helper or subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    start_response("200 OK", [])
+    return [b"here"]
+"""
+
+
+def test_pipes_to_a_helper_are_not_shared(instance):
+    server = instance("module = app\nrefork-after = 10", {"app.py": PIPES})
+    for _ in range(12):
+        assert client.get(server.address).body == b"here"
+    server.wait_line("worker 1 cannot become the zygote, .*which is an end of a pipe, would be shared")
+
+
+SLOW = """
+from time import sleep
+
+
+def application(environ, start_response):
+    sleep(0.05)
+    start_response("200 OK", [])
+    return [b"here"]
+"""
+
+
+def test_threads_that_are_never_all_idle(instance):
+    """Calls are held back for a moment."""
+    server = instance("module = app\nthreads = 4\nrefork-after = 50", {"app.py": SLOW})
+    with Load(server.address, keep_alive=12) as load:
+        server.wait_line(REPLACED)
+        load.wait_for(50)
+    load.assert_clean()
+
+
+def test_when_the_model_dies_first_another_worker_is_one(instance, folder):
+    server = instance("module = web\npythonpath = {apps}/python\nthreads = 2\nrefork-after = 5")
+    with Meeting(folder) as meeting, Connection(server.address) as c:
+        worker = int(client.get(server.address, "/pid").body)
+        c.send(request_bytes(meeting.target))
+        meeting.arrive()
+        for _ in range(4):
+            client.get(server.address)
+        server.wait_line("worker 1 is warm")
+        os.kill(worker, signal.SIGKILL)
+        server.wait_line("worker 1 cannot become the zygote, all go on as they are: the worker that was to "
+                         "be its model has ended")
+    for _ in range(10):
+        client.get(server.address)
+    server.wait_line(REPLACED)
+
+
+def test_an_application_that_ignores_the_ends_of_its_children(instance):
+    app = "import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n" + APP
+    server = instance("module = app\nrefork-after = 10", {"app.py": app})
+    for _ in range(10):
+        client.get(server.address)
+    server.wait_line(REPLACED)
+    assert client.get(server.address).status == 200
 
 
 def test_lazy_workers_cannot(instance):
