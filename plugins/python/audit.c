@@ -30,13 +30,15 @@ static bool describe(const char *function, int number, char *text, size_t size)
     PyObject *globals = run_source();
     PyObject *f = globals ? PyDict_GetItemString(globals, function) : NULL; /* borrowed */
     PyObject *result = f ? PyObject_CallFunction(f, "i", number) : NULL;
-    const char *found = result ? PyUnicode_AsUTF8(result) : NULL;
+    PyObject *bytes = result ? PyUnicode_AsEncodedString(result, "utf-8", "replace") : NULL;
+    const char *found = bytes ? PyBytes_AsString(bytes) : NULL;
 
     if (!found)
         traceback_log("the threads and descriptors of the application cannot be looked at");
     else
         (void)snprintf(text, size, "%s", found);
     bool known = found && *found != '\0';
+    Py_XDECREF(bytes);
     Py_XDECREF(result);
     Py_XDECREF(globals);
     return known;

@@ -32,16 +32,27 @@ def describe_thread(tid):
 
 
 def is_descriptor(thing, fd):
+    """Whatever the application's objects do when they are asked, it is of no interest here."""
     try:
-        return hasattr(type(thing), "fileno") and thing.fileno() == fd
-    except Exception:
+        kind = type(thing)
+        if kind.__name__ == "SpooledTemporaryFile":
+            return False  # asking makes it a file
+        return hasattr(kind, "fileno") and bool(thing.fileno() == fd)
+    except BaseException:
         return False
+
+
+def variables(module):
+    try:
+        return list(vars(module).items())
+    except BaseException:
+        return []
 
 
 def describe_descriptor(fd):
     """The global variable that has it, or else what kind of object does."""
     for name, module in list(sys.modules.items()):
-        for key, value in list(getattr(module, "__dict__", {}).items()):
+        for key, value in variables(module):
             if is_descriptor(value, fd):
                 return f"{name}.{key}"
     for thing in gc.get_objects():

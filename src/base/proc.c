@@ -71,9 +71,12 @@ int proc_fork_orphan(void)
         return 0;
     }
     int r = between < 0 ? -errno : 1;
-    while (r == 1 && waitpid(between, &status, 0) < 0)
+    while (r == 1 && waitpid(between, &status, 0) < 0) {
+        if (errno == ECHILD)
+            break; /* SIGCHLD is ignored: it has ended, and nobody hears how */
         if (errno != EINTR)
             r = -errno;
+    }
     if (r == 1 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         r = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
     (void)close(gate[0]);
@@ -97,9 +100,11 @@ int proc_adopt(pid_t pid, struct proc *ret)
     return 0;
 }
 
-int proc_fork_same_fds(void)
+int proc_fork_sibling(bool same_fds)
 {
-    const struct clone_args args = {.flags = CLONE_FILES | CLONE_PARENT};
+    const struct clone_args args = {
+        .flags = CLONE_PARENT | (same_fds ? (uint64_t)CLONE_FILES : 0),
+    };
     long pid = syscall(SYS_clone3, &args, sizeof(args));
 
     if (pid < 0)

@@ -26,12 +26,12 @@ int proc_fork(struct proc *ret) _must_check_;
  * caller, which has waited for the process in between; or a negative errno. */
 int proc_fork_orphan(void) _must_check_;
 
-/* Forks a process that has the same descriptors, not copies of them: what one of the two opens,
- * moves or closes changes for both, and all of it stays open until both have ended (clone(2),
- * CLONE_FILES). It is a child of our parent, not of us. Only the calling thread exists in it,
- * whatever the others were just doing: it must not allocate memory, nor take a lock. Returns 0 in
- * it, 1 in the caller, or a negative errno. */
-int proc_fork_same_fds(void) _must_check_;
+/* Forks a process that is a child of our parent, not of us (clone(2), CLONE_PARENT). No library is
+ * told (pthread_atfork(3)), and only the calling thread exists in it, whatever the others were just
+ * doing: it must not allocate memory, nor take a lock. With @same_fds it has the same descriptors,
+ * not copies of them: what one of the two opens, moves or closes changes for both, and all of it
+ * stays open until both have ended. Returns 0 in it, 1 in the caller, or a negative errno. */
+int proc_fork_sibling(bool same_fds) _must_check_;
 
 struct proc_exec {
     const char *path; /* execve(2) of this; no search */

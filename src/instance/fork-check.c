@@ -18,12 +18,14 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/strv.h"
 
 /* clang-format off */
-/* Of what /proc/self/fd shows. */
+/* How what /proc/self/fd shows begins. */
 static const struct {
     const char *link, *is;
-} waiting[] = {
+} shared[] = {
+    { "pipe:[",                 "which is an end of a pipe" },
     { "anon_inode:[eventpoll]", "which waits for events (epoll)" },
     { "anon_inode:inotify",     "which watches files (inotify)" },
     { "anon_inode:[io_uring]",  "which is a queue of the kernel's (io_uring)" },
@@ -151,9 +153,9 @@ static bool describe_sharing(int fd, char *text, size_t size)
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (readlink(path, link, sizeof(link) - 1) < 0)
         return false;
-    for (size_t i = 0; i < COUNT_OF(waiting); i++)
-        if (strcmp(link, waiting[i].link) == 0) {
-            (void)snprintf(text, size, "%s", waiting[i].is);
+    for (size_t i = 0; i < COUNT_OF(shared); i++)
+        if (str_starts(link, shared[i].link)) {
+            (void)snprintf(text, size, "%s", shared[i].is);
             return true;
         }
     return false;

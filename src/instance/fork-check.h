@@ -9,7 +9,8 @@
 #include "instance/instance-conf.h"
 
 /* What an application has when it is loaded that does not survive a fork, or is shared by all
- * workers then: threads, connections, and what waits for events (epoll, inotify, io_uring). */
+ * workers then: threads, connections, pipes, and what waits for events (epoll, inotify, io_uring).
+ */
 
 /* The descriptors of the process before the application is loaded. */
 struct fork_baseline {

@@ -157,7 +157,7 @@ static void *start(void *data)
     struct keeper_memory *m = data;
 
     (void)prctl(PR_SET_NAME, "liege-keeper"); /* of this thread; never fails */
-    int r = proc_fork_same_fds();
+    int r = proc_fork_sibling(true);
     if (r == 0)
         keep(m);
     if (r < 0)

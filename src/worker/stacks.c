@@ -26,7 +26,7 @@
 #define MAX_FRAMES     40
 #define MAX_TEXT_BYTES ((size_t)256 * 1024)
 #define ANSWER_US      (30 * US_PER_MS) /* for a thread to get to its handler */
-#define COPY_MS        500
+#define COPY_SECONDS   1                /* that it may take */
 
 static int text_fd = -1;
 static sem_t answered;
@@ -55,6 +55,7 @@ void stacks_start(void)
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     void *frame = NULL;
 
+    closep(&text_fd);           /* of the worker that this process is a copy of */
     (void)backtrace(&frame, 1); /* loads what it needs: a handler could not */
     (void)sem_init(&answered, 0, 0);
     (void)sigaction(stacks_signal(), &sa, NULL); /* it exists and can be caught */
@@ -81,7 +82,6 @@ static void ask_thread(int tid)
 {
     struct timespec until;
 
-    describe_thread(tid);
     if (syscall(SYS_tgkill, getpid(), tid, stacks_signal()) < 0)
         return;
     (void)clock_gettime(CLOCK_REALTIME, &until);
@@ -97,13 +97,19 @@ static void ask_thread(int tid)
         }
 }
 
-static void ask_threads(void)
+/* With @gently those that wait are left alone: a signal ends a sleep, and other calls. */
+static void ask_threads(bool gently)
 {
     DIR *dir = opendir("/proc/self/task");
 
-    for (const struct dirent *e = NULL; dir && (e = readdir(dir));)
-        if (e->d_name[0] != '.')
-            ask_thread(atoi(e->d_name)); /* NOLINT(cert-err34-c): the kernel's word */
+    for (const struct dirent *e = NULL; dir && (e = readdir(dir));) {
+        if (e->d_name[0] == '.')
+            continue;
+        int tid = atoi(e->d_name); /* NOLINT(cert-err34-c): the kernel's word */
+        describe_thread(tid);
+        if (!gently || proc_state(tid) == 'R')
+            ask_thread(tid);
+    }
     if (dir)
         (void)closedir(dir);
 }
@@ -132,7 +138,7 @@ void stacks_log(const struct apps *apps)
     if (!begin_text())
         return;
     apps_dump(apps, text_fd);
-    ask_threads();
+    ask_threads(false);
     log_the_text(LOG_ERR);
 }
 
@@ -144,14 +150,16 @@ static void dump_in_copy(const struct apps *apps)
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return;
-    int r = proc_fork_orphan();
+    int r = proc_fork_sibling(false);
     if (r == 0) {
+        (void)signal(SIGALRM, SIG_DFL); /* the application may have its own handler */
+        (void)alarm(COPY_SECONDS);
         apps_dump(apps, text_fd);
         _exit(EXIT_SUCCESS);
     }
     (void)close(fds[1]);
     struct pollfd p = {.fd = fds[0], .events = POLLIN};
-    if (r > 0 && poll(&p, 1, COPY_MS) == 0)
+    if (r > 0 && poll(&p, 1, COPY_SECONDS * 1000) == 0)
         (void)dprintf(text_fd, "the interpreters cannot be looked at\n");
     (void)close(fds[0]);
 }
@@ -161,6 +169,6 @@ void stacks_show(const struct apps *apps)
     if (!begin_text())
         return;
     dump_in_copy(apps);
-    ask_threads();
+    ask_threads(true);
     log_the_text(LOG_INFO);
 }

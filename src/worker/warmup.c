@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "http/text.h"
 #include "worker/warmup-url.h"
 
@@ -149,8 +151,14 @@ static void call(struct trial *t, const struct app_mount *m, struct liege_host *
     req->app = m->app;
     host->respond = &respond;
     host->body = &body;
+    const pid_t pid = getpid();
     m->plugin->call(req);
     *host = before;
+    if (getpid() == pid)
+        return;
+    log_warning("%.*s: a process that the application forked there came back: it is ended",
+                (int)req->target.len, req->target.data);
+    _exit(EXIT_FAILURE);
 }
 
 int warmup_run(const char *text, const struct apps *apps, struct liege_host *host,

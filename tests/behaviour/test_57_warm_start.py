@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness import client, says
+from harness import client, proc, says
 
 APP = """
 import json
@@ -103,6 +103,26 @@ def test_what_is_no_url(instance, url):
     server = instance(f"module = app\nwarmup = {url}", FILES, wait=False)
     assert server.wait() == 1
     server.wait_line(r"app\.ini:4: .*warmup")
+
+
+FORKS = """
+import os
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/fork":
+        os.fork()
+    start_response("200 OK", [])
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.mark.parametrize("settings", ["", "lazy-apps = yes\n"])
+def test_a_process_that_it_forks_does_not_serve(instance, settings):
+    server = instance(f"{settings}module = app\nwarmup = /fork", {"app.py": FORKS})
+    server.wait_line("/fork: a process that the application forked there came back: it is ended")
+    proc.wait_children(server.pid, 1 if settings else 2)
+    assert client.get(server.address).status == 200
 
 
 # What a fork would lose or share
