@@ -41,6 +41,7 @@ def packages_of(group):
             if line.startswith(group + " ")}
 
 
+@pytest.mark.only_plain  # a build with sanitizers needs their libraries
 def test_what_is_installed_runs_with_the_packages_that_are_named_for_it(installed):
     """Each library that a program or plugin names is in one of them, or in the C library."""
     needed = set()
