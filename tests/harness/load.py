@@ -78,12 +78,22 @@ class Load:
                              *[self._client("per-request") for _ in range(once)])
 
     async def _client(self, kind):
+        held = []
+        try:
+            await self._ask(kind, held)
+        finally:
+            for connection in held:  # also when it is cancelled in the middle of an answer
+                connection[1].transport.abort()
+
+    async def _ask(self, kind, held):
+        """@held has the connection."""
         connection = None
         fields = [("Connection", "close")] if kind == "per-request" else []
         request = request_bytes(self.target, fields=fields)
         while not self._stopping:
             try:
                 connection = connection or await self._connect()
+                held[:] = [connection]
                 close = await asyncio.wait_for(self._exchange(connection, request), PATIENCE)
             except (OSError, EOFError, ValueError, asyncio.TimeoutError) as error:
                 self.failures.append((round(time.monotonic() - self._began, 3), kind, repr(error)))
