@@ -367,14 +367,14 @@ void generation_on_worker_complaint(struct generation *g, int id, const char *te
         log_error("worker %d cannot start: %s", id, text);
 }
 
-static void add_source(struct generation *g, const char *path)
+static void add_source(struct generation *g, const char *path, const struct timespec *mtime)
 {
     if (strv_contains(&g->sources, path))
         return;
     if (strv_append(&g->sources, path) < 0)
         (void)log_errno(LOG_WARNING, ENOMEM, "changes of %s will not be seen", path);
     else
-        g->owner->on_source(g, path);
+        g->owner->on_source(g, path, mtime);
 }
 
 void generation_on_sources(struct generation *g, const char *lines)
@@ -382,12 +382,18 @@ void generation_on_sources(struct generation *g, const char *lines)
     char path[PATH_MAX];
 
     for (const char *end = NULL; (end = strchr(lines, '\n')); lines = end + 1) {
-        size_t len = (size_t)(end - lines);
-        if (len == 0 || len >= sizeof(path))
-            continue;
-        memcpy(path, lines, len);
+        struct timespec mtime = {0};
+        char *at = NULL;
+
+        mtime.tv_sec = strtoll(lines, &at, 10);
+        if (*at == '.')
+            mtime.tv_nsec = strtol(at + 1, &at, 10);
+        if (*at != ' ' || end - at < 2 || (size_t)(end - at) > sizeof(path))
+            continue; /* no line of ours */
+        size_t len = (size_t)(end - at) - 1;
+        memcpy(path, at + 1, len);
         path[len] = '\0';
-        add_source(g, path);
+        add_source(g, path, &mtime);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/list.h"
 #include "instance/child.h"
@@ -33,7 +34,8 @@ struct generation_owner {
     void (*on_change)(struct generation *g); /* another state, or it accepts no more */
     void (*on_loyal)(struct generation *g);
     void (*on_reload_request)(struct generation *g, int worker);
-    void (*on_source)(struct generation *g, const char *path); /* a new one among the sources */
+    /* A new one among the sources, and when it had changed last. */
+    void (*on_source)(struct generation *g, const char *path, const struct timespec *mtime);
 };
 
 struct generation {
@@ -170,7 +172,7 @@ void generation_on_worker_closed(struct generation *g);
  * it is told to finish. */
 void generation_on_worker_leaves(struct generation *g, struct slot *s);
 
-/* Code was loaded from these files, a line each. */
+/* Code was loaded from these files: lines as in FAMILY_SOURCES. */
 void generation_on_sources(struct generation *g, const char *lines);
 
 /* The worker in @s has answered refork-after requests: the first one is the model of those that

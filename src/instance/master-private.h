@@ -77,6 +77,7 @@ void master_on_letter(void *data, char letter);
 void master_on_signal(int sig, void *data);
 void master_on_emperor_byte(enum emperor_byte byte, void *data);
 void master_on_emperor_lost(void *data);
+void master_on_change_of_source(void *data, const char *path);
 
 /* reload.c */
 

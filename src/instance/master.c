@@ -436,7 +436,7 @@ static void on_touch(void *data, const char *path)
     obey(data, ORDER_RELOAD);
 }
 
-static void on_change_of_source(void *data, const char *path)
+void master_on_change_of_source(void *data, const char *path)
 {
     log_info("reload: %s has changed", path);
     obey(data, ORDER_RELOAD);
@@ -508,7 +508,7 @@ int master_run(const struct master_start *start)
     m.fifo.io.fd = -1;
     touch_init(&m.touch, on_touch, &m);
     touch_init(&m.touch_chain, on_touch_chain, &m);
-    touch_init(&m.touch_sources, on_change_of_source, &m);
+    touch_init(&m.touch_sources, master_on_change_of_source, &m);
     partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
     if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);

@@ -5,6 +5,7 @@
  * told to the Emperor, and forgotten. When to do each of this is master.c's to decide. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -43,15 +44,20 @@ static void on_reload_request(struct generation *g, int worker)
     master_step_later(m);
 }
 
-static void on_source(struct generation *g, const char *path)
+static void on_source(struct generation *g, const char *path, const struct timespec *mtime)
 {
     struct master *m = g->owner_data;
+    struct stat st = {0};
 
     if (g != m->current || !m->has_served || m->announcing)
         return; /* with all others, when it is said that it serves */
     int r = touch_add(&m->touch_sources, path);
     if (r < 0)
         (void)log_errno(LOG_WARNING, r, "%s cannot be watched", path);
+    bool same = stat(path, &st) == 0 && st.st_mtim.tv_sec == mtime->tv_sec &&
+                st.st_mtim.tv_nsec == mtime->tv_nsec;
+    if (!same) /* before it was watched */
+        master_on_change_of_source(m, path);
 }
 
 static const struct generation_owner owner = {

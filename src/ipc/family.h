@@ -10,7 +10,8 @@ enum family_type {
                         it is to print */
 
     /* zygote and worker to master */
-    FAMILY_SOURCES, /* text: files that code was loaded from, a line each */
+    FAMILY_SOURCES, /* text: files that code was loaded from, a line each: "SECONDS.NANOSECONDS
+                       PATH", when the file had changed last */
 
     /* zygote to master */
     FAMILY_LOADED,      /* the application is loaded */

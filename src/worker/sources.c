@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,12 +17,12 @@ struct telling {
     int fd;
     bool wait;
     size_t len;
-    char paths[MESSAGE_MAX_BYTES]; /* a line each */
+    char lines[MESSAGE_MAX_BYTES];
 };
 
 static void flush(struct telling *t)
 {
-    const struct message m = {.type = FAMILY_SOURCES, .data = t->paths, .len = t->len};
+    const struct message m = {.type = FAMILY_SOURCES, .data = t->lines, .len = t->len};
     struct pollfd p = {.fd = t->fd, .events = POLLOUT};
     int r = t->len > 0 ? message_send(t->fd, &m) : 0;
 
@@ -46,14 +47,18 @@ static void add(void *data, const char *path)
         (void)snprintf(absolute + used, sizeof(absolute) - used, "/%s", path);
         path = absolute;
     }
-    size_t len = strlen(path);
-    if (len + 1 > sizeof(t->paths) || strchr(path, '\n'))
-        return; /* no file that is edited has such a name */
-    if (t->len + len + 1 > sizeof(t->paths))
+    char line[PATH_MAX + 64];
+    struct stat st = {0};
+    if (stat(path, &st) < 0 || strchr(path, '\n'))
+        return; /* no file that is edited */
+    int len = snprintf(line, sizeof(line), "%lld.%09ld %s\n", (long long)st.st_mtim.tv_sec,
+                       st.st_mtim.tv_nsec, path);
+    if (len < 0 || (size_t)len >= sizeof(line) || (size_t)len > sizeof(t->lines))
+        return; /* too long a path */
+    if (t->len + (size_t)len > sizeof(t->lines))
         flush(t);
-    memcpy(t->paths + t->len, path, len);
-    t->len += len;
-    t->paths[t->len++] = '\n';
+    memcpy(t->lines + t->len, line, (size_t)len);
+    t->len += (size_t)len;
 }
 
 bool sources_tell(const struct apps *apps, int fd, bool wait)
