@@ -82,8 +82,8 @@ class Load:
         try:
             await self._ask(kind, held)
         finally:
-            for connection in held:  # also when it is cancelled in the middle of an answer
-                connection[1].transport.abort()
+            for connection in held:  # it is cancelled in the middle of an answer
+                self._close(connection)
 
     async def _ask(self, kind, held):
         """@held has the connection."""
@@ -124,8 +124,9 @@ class Load:
 
     @staticmethod
     def _close(connection):
-        if connection:
-            connection[1].close()
+        """At once: to take leave of the other side takes longer than the loop may last."""
+        if connection and not connection[1].transport.is_closing():
+            connection[1].transport.abort()
 
     async def _exchange(self, connection, request):
         """Sends @request and takes the answer. Returns whether the server ends the connection."""
