@@ -23,6 +23,7 @@
 #include "base/fd.h"
 
 #define ASK_AGAIN_US (100 * US_PER_MS)
+#define LOOK_MS      5 /* of a listener whose backlog is full */
 
 /* Connects to @a, for at most @left_us. Returns 0; 1 if nobody listens there; or a negative errno:
  * -EADDRINUSE if somebody does who does not take the connection. */
@@ -52,9 +53,9 @@ static int try_connect(int fd, const struct addr *a, uint64_t left_us)
     }
 }
 
-/* Waits until nobody listens on @a. Returns 0, -EADDRINUSE when somebody still does, or another
- * negative errno when that cannot be found out. */
-static int wait_until_free(const struct addr *a, uint64_t deadline_us)
+/* Waits until nobody listens on @a, or with @at_once only looks. Returns 0, -EADDRINUSE when
+ * somebody still does, or another negative errno when that cannot be found out. */
+static int wait_until_free(const struct addr *a, uint64_t deadline_us, bool at_once)
 {
     for (uint64_t now = clock_now_us(); now < deadline_us; now = clock_now_us()) {
         _cleanup_close_ int fd = socket(a->sa.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -66,6 +67,8 @@ static int wait_until_free(const struct addr *a, uint64_t deadline_us)
             return 0;
         if (r < 0 && r != -EINTR && r != -ECONNRESET)
             return r;
+        if (r == 0 && at_once)
+            return -EADDRINUSE;
 
         /* Of a connection that nobody has accepted yet the end of the other side is not always
          * told: it is asked again. */
@@ -77,8 +80,6 @@ static int wait_until_free(const struct addr *a, uint64_t deadline_us)
     return -EADDRINUSE;
 }
 
-/* Binds a UNIX socket in the file system: under a name of its own, then renamed to the right one.
- */
 /* Binds with the mode that the file shall have from its first moment: what fchmod(2) says of a
  * socket without a name, bind(2) gives to its file. The umask would take from it. */
 static int bind_with_mode(int fd, const struct sockaddr_un *sa, mode_t mode)
@@ -146,9 +147,11 @@ static int bind_path(int fd, const char *path, const struct sock_options *o,
     return r;
 }
 
-static int take_over(const struct addr *a, const char *name, struct errmsg *err)
+static int take_over(const struct addr *a, const char *name, const struct sock_options *o,
+                     struct errmsg *err)
 {
-    int r = wait_until_free(a, clock_now_us() + SOCK_TAKEOVER_MS * US_PER_MS);
+    uint64_t ms = o->at_once ? LOOK_MS : SOCK_TAKEOVER_MS;
+    int r = wait_until_free(a, clock_now_us() + ms * US_PER_MS, o->at_once);
 
     if (r == -EADDRINUSE)
         return errmsg_set(err, r, "somebody else listens on %s", name);
@@ -163,7 +166,7 @@ static int listen_path(int fd, const struct addr *a, const char *path, const str
     if (lstat(path, &st) == 0) {
         if (!S_ISSOCK(st.st_mode))
             return errmsg_set(err, -EEXIST, "%s is there and is not a socket: remove it", path);
-        int r = take_over(a, path, err);
+        int r = take_over(a, path, o, err);
         if (r < 0)
             return r;
     }
@@ -200,7 +203,7 @@ static int listen_other(int fd, const struct addr *a, const char *name,
     if (bind(fd, &a->sa.any, a->len) < 0) {
         if (errno != EADDRINUSE)
             return errmsg_set_errno(err, -errno, "cannot bind %s", name);
-        r = take_over(a, name, err);
+        r = take_over(a, name, o, err);
         if (r < 0)
             return r;
         if (bind(fd, &a->sa.any, a->len) < 0)

@@ -13,6 +13,7 @@ struct sock_options {
     mode_t mode; /* of a UNIX socket's file */
     uid_t uid;   /* its owner, -1: whoever we are */
     gid_t gid;
+    bool at_once; /* whoever listens there is not waited for */
 };
 
 /* Which file a UNIX socket made; all zero when it made none. */
@@ -24,8 +25,9 @@ struct sock_file {
 /* Binds and listens: non-blocking, close-on-exec. The file of a UNIX socket is made under another
  * name and renamed, so that it is there with its owner and mode from the first moment; a stale file
  * is replaced, one that somebody listens on is refused. A socket whose last owner is just going
- * away is waited for, at most SOCK_TAKEOVER_MS. Of fd://N the descriptor is checked and returned.
- * Returns the descriptor, or a negative errno with @err. Does not log. */
+ * away is waited for, at most SOCK_TAKEOVER_MS, unless it has to be at once. Of fd://N the
+ * descriptor is checked and returned. Returns the descriptor, or a negative errno with @err. Does
+ * not log. */
 int sock_listen(const struct addr *a, const struct sock_options *options,
                 struct sock_file *ret_file, struct errmsg *err) _must_check_;
 

@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/log.h"
+#include "emperor/vassal-demand.h"
 
 /* Frees the records of vassals that are gone: they could not be while their callbacks ran. */
 static void bury(struct loop_task *t)
@@ -46,7 +48,7 @@ static void reap(struct loop_task *t)
     siginfo_t info = {0};
 
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-        if (vassal_of_pid(&c->realm, info.si_pid))
+        if (realm_awaits(&c->realm, info.si_pid))
             return; /* its pidfd says so too, and on_end() brings us back */
         if (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG) < 0)
             return;
@@ -60,6 +62,23 @@ void court_reap_orphans(struct court *c)
     loop_task_queue(c->realm.loop, &c->reap);
 }
 
+static void on_turn(struct turn *t)
+{
+    struct vassal *v = container_of(t, struct vassal, turn);
+
+    vassal_handle(v, VASSAL_TURN, "%s", v->reason);
+}
+
+static unsigned count_parallel(const struct emperor_conf *conf)
+{
+    struct cpu_limits cpus;
+
+    if (conf->spawn_parallel > 0)
+        return (unsigned)conf->spawn_parallel;
+    cpu_limits_get("", &cpus);
+    return 2 * cpus.n;
+}
+
 void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf,
                 const char *binary, const char *const *environ)
 {
@@ -71,6 +90,7 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
                   .on_end = on_end,
                   .on_gone = on_gone},
     };
+    pace_init(&c->realm.pace, l, count_parallel(conf), on_turn);
     list_init(&c->gone);
     loop_task_init(&c->bury, bury);
     loop_task_init(&c->reap, reap);
@@ -88,7 +108,9 @@ void court_done(struct court *c)
         (void)hash_remove(&c->vassals, v->id);
         (void)vassal_free(v);
     }
+    pace_done(&c->realm.pace);
     hash_done(&c->vassals);
+    hash_done(&c->realm.by_address);
     hash_done(&c->realm.by_pid);
 }
 
@@ -123,7 +145,7 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
     }
     if (v) {
         vassal_set_item(v, item);
-        vassal_handle(v, VASSAL_ADDED, "its configuration is back");
+        vassal_settle(v, VASSAL_ADDED, "its configuration is back");
         return;
     }
     r = vassal_new(&c->realm, m, item, id, &v);
@@ -134,16 +156,27 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
         (void)vassal_free(v);
         return;
     }
-    vassal_handle(v, VASSAL_ADDED, "its configuration is there");
+    vassal_settle(v, VASSAL_ADDED, "its configuration is there");
 }
 
-static void on_changed(struct vassal *v, struct monitor_item *item)
+/* Its configuration is to be loaded again. One that sleeps reads it when it is called, and one that
+ * is still waiting when its turn comes: but whether it sleeps may have changed. */
+static void renew(struct vassal *v, enum vassal_event event, const char *why)
+{
+    bool waits = v->state == VASSAL_ASLEEP || v->state == VASSAL_WAITING;
+
+    vassal_settle(v, waits && event != VASSAL_MOVED ? VASSAL_ADDED : event, why);
+}
+
+static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor_event event)
 {
     vassal_set_item(v, item);
     if (v->place != v->monitor->place)
-        vassal_handle(v, VASSAL_MOVED, "the directory it runs in is another one now");
+        renew(v, VASSAL_MOVED, "the directory it runs in is another one now");
+    else if (event == MONITOR_RENEWED)
+        renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
     else
-        vassal_handle(v, VASSAL_CHANGED, "its configuration changed");
+        renew(v, VASSAL_CHANGED, "its configuration changed");
 }
 
 void court_hear(void *data, struct monitor *m, enum monitor_event event, struct monitor_item *item)
@@ -159,8 +192,8 @@ void court_hear(void *data, struct monitor *m, enum monitor_event event, struct 
         return;
     if (event == MONITOR_ADDED)
         on_added(c, m, item);
-    else if (v && event == MONITOR_CHANGED)
-        on_changed(v, item);
+    else if (v && event != MONITOR_REMOVED)
+        on_changed(v, item, event);
     else if (v)
         vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
 }
@@ -175,12 +208,22 @@ static void handle_all(struct court *c, enum vassal_event event, const char *why
 
 void court_reload(struct court *c, const char *why)
 {
-    handle_all(c, VASSAL_CHANGED, why);
+    struct vassal *v = NULL;
+
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
+        renew(v, VASSAL_RENEWED, why);
 }
 
 void court_pardon(struct court *c, const char *why)
 {
-    handle_all(c, VASSAL_PARDONED, why);
+    struct vassal *v = NULL;
+
+    c->realm.throttle = (struct throttle){0};
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
+        if (v->state == VASSAL_BACKOFF)
+            vassal_settle(v, VASSAL_PARDONED, why);
+        else
+            vassal_handle(v, VASSAL_PARDONED, "%s", why);
 }
 
 void court_close(struct court *c, const char *why)

@@ -20,10 +20,20 @@ struct emperor_conf {
     char *uid, *gid;
     char *binary_path; /* of vassals, instead of liege-instance */
 
+    char *on_demand_extension; /* a file called as the configuration, with this behind it */
+    char *on_demand_directory; /* sockets lie here */
+    char *on_demand_exec;      /* this command says them */
+
     uint64_t curse_tolerance_us; /* from asking a vassal to stop until SIGKILL */
-    uint64_t throttle_us;        /* by which a back-off grows with each further early death */
-    uint64_t max_throttle_us;    /* up to this */
-    bool graceful_shutdown;      /* ask vassals to finish their requests when they are stopped */
+    uint64_t throttle_us;        /* the step of the throttle, and of the back-off of a vassal that
+                                    dies early */
+    uint64_t max_throttle_us;    /* both end here */
+    bool throttle_new;           /* the throttle is for vassals that are new as well */
+    bool no_blacklist;           /* who dies early does not wait for longer than others */
+    uint64_t spawn_parallel;     /* vassals that start at a time; 0: twice the CPUs */
+    uint64_t required_heartbeat_us; /* between two of a vassal that has begun with them */
+    uint64_t start_timeout_us;      /* from the start until ready; 0: for ever */
+    bool graceful_shutdown;         /* ask vassals to finish their requests when they are stopped */
 
     struct liege_list vassal_set; /* each becomes --set X of every vassal, and so on */
     struct liege_list include, include_before;

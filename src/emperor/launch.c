@@ -125,8 +125,10 @@ static int spawn(const struct launch *l, int pipe_fd, int status_fd, struct proc
     if (launch_argv(l, &argv) < 0 || launch_env(l, &env) < 0)
         return -ENOMEM;
     int fds[] = {
-        [STDIN_FILENO] = null_fd,        [STDOUT_FILENO] = STDOUT_FILENO,
-        [STDERR_FILENO] = STDERR_FILENO, [VASSAL_FD_EMPEROR] = pipe_fd,
+        [STDIN_FILENO] = l->socket_fd >= 0 ? l->socket_fd : null_fd,
+        [STDOUT_FILENO] = STDOUT_FILENO,
+        [STDERR_FILENO] = STDERR_FILENO,
+        [VASSAL_FD_EMPEROR] = pipe_fd,
         [VASSAL_FD_STATUS] = status_fd,
     };
     struct proc_exec exec = {

@@ -12,6 +12,7 @@ struct launch {
     const struct rlimit *nofile; /* the vassal's limit of descriptors */
     const char *name;            /* of the configuration, as the vassal shall read it */
     const char *directory;       /* in which it starts */
+    int socket_fd;               /* becomes descriptor 0; -1: /dev/null does */
 };
 
 /* The Emperor's side of it. */

@@ -39,10 +39,10 @@ int entry_stat(const struct entry *e, struct stat *ret)
     return -ENOENT; /* a directory or a socket is no configuration */
 }
 
-bool entry_differs(struct entry *e, const struct stat *st)
+bool entry_differs(struct entry *e, const struct stat *st, enum monitor_event *ret)
 {
     struct stamp now = stamp_of(st);
-    bool differs = !stamp_same_version(&now, &e->item.stamp);
+    bool itself = !stamp_same_version(&now, &e->item.stamp), differs = itself;
     struct stat other;
 
     e->item.stamp = now;
@@ -55,6 +55,7 @@ bool entry_differs(struct entry *e, const struct stat *st)
         differs = differs || !stamp_same_version(&now, &i->stamp);
         i->stamp = now;
     }
+    *ret = itself ? MONITOR_CHANGED : MONITOR_RENEWED;
     return differs;
 }
 
@@ -126,6 +127,7 @@ void entry_touch(struct entry *e, bool complete)
     uint64_t quiet = e->told ? QUIET_US : NEW_QUIET_US;
     uint64_t latest = e->told ? LATEST_US : NEW_LATEST_US;
 
+    list_remove(&e->news);
     if (e->first_us == 0)
         e->first_us = now;
     uint64_t due = !e->told && complete ? now : MIN(now + quiet, e->first_us + latest);
@@ -163,11 +165,12 @@ static void settle_missing(struct entry *e, int error)
         (void)entry_free(e);
 }
 
-static void on_timer(struct loop_timer *t)
+void entry_look(struct entry *e)
 {
-    struct entry *e = container_of(t, struct entry, timer);
+    enum monitor_event event = MONITOR_CHANGED;
     struct stat st;
 
+    list_remove(&e->news);
     e->first_us = 0;
     int r = entry_stat(e, &st);
     if (r < 0) {
@@ -180,9 +183,14 @@ static void on_timer(struct loop_timer *t)
         e->told = true;
         e->item.stamp = stamp_of(&st);
         tell(e, MONITOR_ADDED);
-    } else if (entry_differs(e, &st)) {
-        tell(e, MONITOR_CHANGED);
+    } else if (entry_differs(e, &st, &event)) {
+        tell(e, event);
     }
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    entry_look(container_of(t, struct entry, timer));
 }
 
 static void on_link_event(struct places_subject *s, uint32_t mask)
@@ -202,6 +210,7 @@ int entry_new(struct file_monitor *fm, const char *name, const char *path, struc
     e->timer.fn = on_timer;
     places_subject_init(&e->links, on_link_event);
     list_init(&e->includes);
+    list_init(&e->news);
     int r = e->name && e->path ? hash_put(&fm->entries, e->name, e) : -ENOMEM;
     if (r < 0) {
         (void)entry_free(e);
@@ -216,6 +225,7 @@ struct entry *entry_free(struct entry *e)
     if (e->name && hash_get(&e->fm->entries, e->name) == e)
         (void)hash_remove(&e->fm->entries, e->name);
     loop_timer_clear(e->fm->loop, &e->timer);
+    list_remove(&e->news);
     forget_includes(e);
     places_unfollow(e->fm->places, &e->links);
     free(e->name);

@@ -19,9 +19,9 @@
 #include "base/log.h"
 #include "emperor/monitor-entry.h"
 
-/* New files of one scan are told this far apart, so that starting a thousand vassals leaves time
- * to see what happens to the first. */
-#define SPREAD_US 500
+/* New files of a scan are told in portions of about this time: ten thousand of them leave room for
+ * whatever else happens. */
+#define PORTION_US (2 * US_PER_MS)
 
 #define CIFS_MAGIC 0xFF534D42
 #define FUSE_MAGIC 0x65735546
@@ -64,12 +64,11 @@ void file_monitor_found(struct file_monitor *fm, const char *name, const char *p
     if (!e)
         return;
     e->seen = true;
-    if (loop_timer_is_set(&e->timer))
+    if (loop_timer_is_set(&e->timer) || !list_empty(&e->news))
         return; /* it is about to be looked at */
     if (!e->told) {
-        fm->next_new_us = MAX(fm->next_new_us, loop_now_us(fm->loop));
-        loop_timer_set(fm->loop, &e->timer, fm->next_new_us);
-        fm->next_new_us += SPREAD_US;
+        list_append(&fm->news, &e->news);
+        loop_task_queue(fm->loop, &fm->tell_news);
         return;
     }
     entry_follow(e);
@@ -172,6 +171,18 @@ static void look(struct loop_task *t)
     fm->blind_told = fm->blind;
 }
 
+static void tell_news(struct loop_task *t)
+{
+    struct file_monitor *fm = container_of(t, struct file_monitor, tell_news);
+    uint64_t end_us = clock_now_us() + PORTION_US;
+    struct list *first = NULL;
+
+    while ((first = list_first(&fm->news)) && clock_now_us() < end_us)
+        entry_look(container_of(first, struct entry, news));
+    if (first)
+        loop_task_queue(fm->loop, t);
+}
+
 static void on_poll(struct loop_timer *t)
 {
     file_monitor_refresh(container_of(t, struct file_monitor, poll));
@@ -198,7 +209,9 @@ int file_monitor_init(struct file_monitor *fm, const struct file_monitor_kind *k
     fm->conf = conf;
     fm->loop = l;
     fm->poll.fn = on_poll;
+    list_init(&fm->news);
     loop_task_init(&fm->refresh, look);
+    loop_task_init(&fm->tell_news, tell_news);
     return places_new(l, on_lost, fm, &fm->places);
 }
 
@@ -225,6 +238,7 @@ static void free_monitor(struct monitor *m)
     struct entry *e = NULL;
 
     loop_task_cancel(&fm->refresh);
+    loop_task_cancel(&fm->tell_news);
     loop_timer_clear(fm->loop, &fm->poll);
     for (size_t pos = 0; (e = hash_next(&fm->entries, &pos));)
         (void)entry_free(e);

@@ -29,10 +29,11 @@ struct file_monitor {
     struct hash entries; /* name -> struct entry */
     struct loop_task refresh;
     struct loop_timer poll;
-    uint64_t next_new_us; /* a scan's new files are told one after the other */
-    int trouble;          /* why the last look failed, already logged */
-    bool blind;           /* something cannot be watched */
-    bool blind_told;      /* that was logged */
+    struct list news; /* struct entry: found by a scan, and not looked at yet */
+    struct loop_task tell_news;
+    int trouble;     /* why the last look failed, already logged */
+    bool blind;      /* something cannot be watched */
+    bool blind_told; /* that was logged */
 };
 
 extern const struct monitor_ops file_monitor_ops;

@@ -28,13 +28,21 @@ bool stamp_same_version(const struct stamp *a, const struct stamp *b);
 
 /* One configuration. Belongs to the monitor, from MONITOR_ADDED to MONITOR_REMOVED. */
 struct monitor_item {
-    const char *name; /* as the vassal is told, relative to the monitor's directory */
-    const char *path; /* absolute */
+    const char *name;   /* as the vassal is told, relative to the monitor's directory */
+    const char *path;   /* absolute */
+    const char *socket; /* of a vassal that runs on demand, if the source says so; NULL: it does
+                           not */
     struct stamp stamp;
     void *owner; /* of whoever listens to the monitor */
 };
 
-enum monitor_event { MONITOR_ADDED, MONITOR_CHANGED, MONITOR_REMOVED };
+enum monitor_event {
+    MONITOR_ADDED,
+    MONITOR_CHANGED,
+    MONITOR_RENEWED, /* not the configuration itself changed, but a file that it includes, perhaps
+                        as many others do */
+    MONITOR_REMOVED,
+};
 
 struct monitor;
 typedef void monitor_fn(void *data, struct monitor *m, enum monitor_event event,

@@ -14,9 +14,11 @@ static void put_process(json_t *j, const struct vassal *v)
 {
     bool ending = v->state == VASSAL_STOPPING || v->state == VASSAL_RESTARTING ||
                   v->state == VASSAL_RETIRING || v->state == VASSAL_LOST;
+    bool serves =
+        v->state == VASSAL_READY || v->state == VASSAL_OUTDATED || v->state == VASSAL_RELOADING;
 
     (void)json_object_set_new(j, "pid", json_integer(vassal_runs(v) ? v->proc.pid : -1));
-    json_put_flag(j, "ready", v->state == VASSAL_READY || v->state == VASSAL_RELOADING);
+    json_put_flag(j, "ready", serves);
     json_put_flag(j, "accepting", v->accepting);
     json_put_flag(j, "loyal", v->loyal);
     json_put_int(j, "first_run", (uint64_t)v->first_run);
@@ -38,7 +40,7 @@ static json_t *vassal_json(const struct vassal *v)
     json_put_int(j, "born", v->first_stamp_us / US_PER_SEC);
     json_put_int(j, "last_mod", v->stamp_us / US_PER_SEC);
     json_put_int(j, "zerg", 0);
-    json_put_text(j, "on_demand", "");
+    json_put_text(j, "on_demand", v->demand ? v->demand->address : "");
     json_put_int(j, "suspended", 0);
     json_put_int(j, "adopted", 0);
     json_put_int(j, "uid", v->uid);
@@ -89,8 +91,7 @@ static json_t *document(const void *data)
     json_put_int(j, "gid", getgid());
     json_put_text(j, "cwd", cwd ? cwd : "");
     json_put_int(j, "emperor_tyrant", 0);
-    json_put_int(j, "throttle_level",
-                 0); /* of all vassals together: none of ours waits for another */
+    json_put_int(j, "throttle_level", c->realm.throttle.level_us / US_PER_SEC);
     (void)json_object_set_new(j, "emperor", emperor);
     (void)json_object_set_new(j, "vassals", vassals);
     (void)json_object_set_new(j, "blacklist", blacklist);

@@ -55,11 +55,6 @@ static void on_stop(struct vassal *v)
     vassal_handle(v, VASSAL_ASKED_TO_STOP, "it asked to be stopped");
 }
 
-static void on_heartbeat(struct vassal *v)
-{
-    v->last_heartbeat = time(NULL);
-}
-
 /* Bytes that are not here are ignored, as the protocol has it. */
 /* clang-format off */
 static void (*const byte_handlers[])(struct vassal *v) = {
@@ -67,7 +62,7 @@ static void (*const byte_handlers[])(struct vassal *v) = {
     [VASSAL_BYTE_ACCEPTING] = on_accepting,
     [VASSAL_BYTE_LOYAL]     = on_loyal,
     [VASSAL_BYTE_STOP]      = on_stop,
-    [VASSAL_BYTE_HEARTBEAT] = on_heartbeat,
+    [VASSAL_BYTE_HEARTBEAT] = vassal_beats,
 };
 /* clang-format on */
 
@@ -121,9 +116,13 @@ static const char *clean(const struct message *m, char *text, size_t size)
     return text;
 }
 
+/* Whose channel it is: by saying something it has shown that it can. */
 static struct vassal *vassal_of(struct channel *c)
 {
-    return container_of(c, struct vassal, status);
+    struct vassal *v = container_of(c, struct vassal, status);
+
+    vassal_speaks(v);
+    return v;
 }
 
 static int on_status_state(struct channel *c, struct message *m)
@@ -198,7 +197,7 @@ static void on_status_closed(struct channel *c, int error)
 {
     if (error < 0)
         (void)log_errno(LOG_WARNING, error, "vassal %s: its status channel is closed",
-                        vassal_of(c)->id);
+                        container_of(c, struct vassal, status)->id);
 }
 
 int vassal_talk_open(struct vassal *v, int pipe_fd, int status_fd)

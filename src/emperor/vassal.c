@@ -18,12 +18,20 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "emperor/launch.h"
+#include "emperor/vassal-demand.h"
 #include "emperor/vassal-talk.h"
 #include "ipc/bytes.h"
 
 #define EXIT_EXILED    26               /* uWSGI's code for: do not start me again */
 #define PROVEN_US      (3 * US_PER_SEC) /* ready this long, a vassal has earned a restart at once */
 #define FIRST_DELAY_US (3 * US_PER_SEC)
+
+/* For how long a vassal that starts or reloads keeps others waiting: one of ours, and one of which
+ * nothing is heard. */
+#define TURN_US        (2 * US_PER_SEC)
+#define SILENT_TURN_US (100 * US_PER_MS)
+
+#define DUMP_US US_PER_SEC /* for saying where it hangs */
 
 static uint64_t epoch_us(void)
 {
@@ -39,6 +47,9 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
     enum vassal_state old = v->state;
 
     loop_timer_clear(v->realm->loop, &v->timer);
+    turn_end(&v->turn);
+    if (v->demand && next != VASSAL_ASLEEP)
+        demand_listen(v->demand, false);
     v->state = next;
     v->since_us = epoch_us();
     (void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
@@ -64,26 +75,29 @@ static void forget_process(struct vassal *v)
 {
     struct loop *l = v->realm->loop;
 
+    loop_timer_clear(l, &v->heart);
     loop_io_remove(l, &v->end_io);
     v->end_io.fd = -1;
     (void)hash_remove(&v->realm->by_pid, v->pid_key);
     vassal_talk_close(v);
 }
 
-/* Which of the three ends it was; raises the back-off for an early one. */
+/* Which of the ends it was. */
 static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
 {
     uint64_t now = loop_now_us(v->realm->loop);
     bool proven = v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
+    bool told = v->state == VASSAL_RESTARTING || v->state == VASSAL_RETIRING;
 
     if (end->si_code == CLD_EXITED && end->si_status == EXIT_EXILED)
         return VASSAL_ENDED_EXILED;
     if (proven) {
         v->delay_us = 0;
         v->n_early = 0;
-        return VASSAL_ENDED;
+    } else if (!told && !v->realm->conf->no_blacklist) {
+        return VASSAL_ENDED_EARLY;
     }
-    return VASSAL_ENDED_EARLY;
+    return v->demand ? VASSAL_CAN_SLEEP : VASSAL_ENDED;
 }
 
 static void on_end(struct loop_io *io, uint32_t events)
@@ -104,7 +118,8 @@ static void on_end(struct loop_io *io, uint32_t events)
     char reason[sizeof(v->complaint) + sizeof(v->last_end) + 32];
     (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
                    v->complaint[0] ? ": " : "", v->complaint);
-    vassal_handle(v, judge(v, &end), "%s", reason);
+    bool failed = vassal_settle_ended(v) < 0;
+    vassal_handle(v, failed ? VASSAL_FAILED : judge(v, &end), "%s", reason);
     realm->on_end(realm);
 }
 
@@ -134,6 +149,7 @@ static int try_start(struct vassal *v)
         .nofile = &v->realm->nofile,
         .name = v->name,
         .directory = v->monitor->directory,
+        .socket_fd = v->demand ? v->demand->io.fd : -1,
     };
     int r = launch(&how, &started);
 
@@ -148,10 +164,29 @@ static int try_start(struct vassal *v)
     return r;
 }
 
+/* Lines up; behind those that are new if it is new as well. */
+static void queue(struct vassal *v)
+{
+    turn_wait(&v->turn, v->first_run != 0);
+}
+
+/* How long has been found out already. */
+static void throttle(struct vassal *v)
+{
+    set_timer(v, v->wait_us);
+}
+
+static void sleep_on(struct vassal *v)
+{
+    demand_listen(v->demand, true);
+}
+
 static void start(struct vassal *v)
 {
+    turn_take(&v->turn, SILENT_TURN_US);
     v->accepting = false;
     v->loyal = false;
+    v->speaks = false;
     v->ready_mono_us = 0;
     v->generation = 0;
     v->workers = 0;
@@ -168,11 +203,12 @@ static void start(struct vassal *v)
 
     int r = try_start(v);
     if (r < 0)
-        vassal_handle(v, VASSAL_SPAWN_FAILED, "cannot start a process: %s", strerror(-r));
+        vassal_handle(v, VASSAL_FAILED, "cannot start a process: %s", strerror(-r));
 }
 
 static void reload(struct vassal *v)
 {
+    turn_take(&v->turn, TURN_US);
     v->n_reloads++;
     v->asked_mono_us = clock_now_us();
     if (v->item && v->monitor->ops->include)
@@ -189,7 +225,8 @@ static void curse(struct vassal *v)
 
 static void stop(struct vassal *v)
 {
-    bool graceful = v->realm->conf->graceful_shutdown;
+    /* Who answers on demand may have a request that it did not know of when it asked to stop. */
+    bool graceful = v->realm->conf->graceful_shutdown || (v->demand && v->state == VASSAL_RETIRING);
     int r = vassal_talk_send(v, graceful ? EMPEROR_BYTE_STOP_GRACEFULLY : EMPEROR_BYTE_STOP);
 
     if (r < 0)
@@ -203,7 +240,20 @@ static void kill_now(struct vassal *v)
     kill_group(v);
 }
 
-static void delay(struct vassal *v)
+/* It is of no use any more, and may be able to say why. */
+static void dump(struct vassal *v)
+{
+    int r = vassal_talk_send(v, EMPEROR_BYTE_STACK);
+
+    log_warning("vassal %s: process %d, whose state is %c, is asked where it hangs, then killed",
+                v->id, (int)v->proc.pid, proc_state(v->proc.pid));
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "vassal %s: cannot ask it", v->id);
+    set_timer(v, DUMP_US);
+}
+
+/* The back-off of one more early end. */
+static void raise_delay(struct vassal *v)
 {
     const struct emperor_conf *c = v->realm->conf;
 
@@ -212,7 +262,10 @@ static void delay(struct vassal *v)
         v->first_early = v->last_early;
     v->delay_us = v->delay_us == 0 ? FIRST_DELAY_US : v->delay_us + c->throttle_us;
     v->delay_us = MIN(v->delay_us, c->max_throttle_us);
-    log_info("vassal %s: starts again in %.1f s", v->id, (double)v->delay_us / US_PER_SEC);
+}
+
+static void delay(struct vassal *v)
+{
     set_timer(v, v->delay_us);
 }
 
@@ -223,22 +276,52 @@ static void release(struct vassal *v)
 
 /* clang-format off */
 static void (*const actions[])(struct vassal *v) = {
-    [VASSAL_IGNORE]  = NULL,
-    [VASSAL_ENTER]   = NULL,
-    [VASSAL_START]   = start,
-    [VASSAL_RELOAD]  = reload,
-    [VASSAL_STOP]    = stop,
-    [VASSAL_CURSE]   = curse,
-    [VASSAL_KILL]    = kill_now,
-    [VASSAL_DELAY]   = delay,
-    [VASSAL_RELEASE] = release,
+    [VASSAL_IGNORE]   = NULL,
+    [VASSAL_ENTER]    = NULL,
+    [VASSAL_SLEEP]    = sleep_on,
+    [VASSAL_QUEUE]    = queue,
+    [VASSAL_THROTTLE] = throttle,
+    [VASSAL_START]    = start,
+    [VASSAL_RELOAD]   = reload,
+    [VASSAL_STOP]     = stop,
+    [VASSAL_CURSE]    = curse,
+    [VASSAL_DUMP]     = dump,
+    [VASSAL_KILL]     = kill_now,
+    [VASSAL_DELAY]    = delay,
+    [VASSAL_RELEASE]  = release,
 };
 /* clang-format on */
+static_assert(COUNT_OF(actions) == VASSAL_ACTION_COUNT, "one function for each action");
+
+/* Who need not wait does not enter a state of waiting; @text says for how long the others do. */
+static struct vassal_step skip_wait(struct vassal *v, struct vassal_step step, char text[48])
+{
+    const struct vassal_realm *r = v->realm;
+    const struct emperor_conf *c = r->conf;
+    bool throttled =
+        step.action == VASSAL_THROTTLE || (step.action == VASSAL_QUEUE && c->throttle_new &&
+                                           v->first_run == 0 && v->state != VASSAL_WAITING);
+
+    if (throttled) {
+        v->wait_us =
+            throttle_next(&v->realm->throttle, clock_now_us(), c->throttle_us, c->max_throttle_us);
+        step.action = v->wait_us > 0 ? VASSAL_THROTTLE : VASSAL_QUEUE;
+    }
+    if (step.action == VASSAL_QUEUE && turn_is_free(&v->turn))
+        return vassal_step(step.next, VASSAL_TURN);
+    if (step.action == VASSAL_DELAY)
+        raise_delay(v);
+    if (step.action == VASSAL_DELAY || step.action == VASSAL_THROTTLE)
+        (void)snprintf(text, 48, ", starts again in %.1f s",
+                       (double)(step.action == VASSAL_DELAY ? v->delay_us : v->wait_us) /
+                           US_PER_SEC);
+    return step;
+}
 
 void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...)
 {
     struct vassal_step step = vassal_step(v->state, event);
-    char reason[sizeof(v->reason)];
+    char reason[sizeof(v->reason)], wait[48] = "";
     va_list ap;
 
     if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED) {
@@ -247,23 +330,60 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     }
     if (step.action == VASSAL_IGNORE)
         return;
+    step = skip_wait(v, step, wait);
     va_start(ap, fmt);
-    (void)vsnprintf(reason, sizeof(reason), fmt, ap);
+    int n = vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
+    size_t end = MIN((size_t)MAX(n, 0), sizeof(reason) - sizeof(wait));
+    (void)snprintf(reason + end, sizeof(reason) - end, "%s", wait);
     set_state(v, step.next, reason);
     if (actions[step.action])
         actions[step.action](v);
 }
 
+void vassal_speaks(struct vassal *v)
+{
+    uint64_t limit_us = v->realm->conf->start_timeout_us;
+
+    if (v->speaks)
+        return;
+    v->speaks = true;
+    turn_expect(&v->turn, TURN_US);
+    if (v->state == VASSAL_STARTING && limit_us > 0)
+        loop_timer_set(v->realm->loop, &v->timer, v->asked_mono_us + limit_us);
+}
+
+static void on_heart(struct loop_timer *t)
+{
+    struct vassal *v = container_of(t, struct vassal, heart);
+    uint64_t limit_us = v->realm->conf->required_heartbeat_us;
+
+    loop_timer_set(v->realm->loop, t, clock_now_us() + limit_us);
+    vassal_handle(v, VASSAL_SILENT, "it has sent no heartbeat for %.1f s",
+                  (double)limit_us / US_PER_SEC);
+}
+
+void vassal_beats(struct vassal *v)
+{
+    v->last_heartbeat = time(NULL);
+    loop_timer_set(v->realm->loop, &v->heart,
+                   clock_now_us() + v->realm->conf->required_heartbeat_us);
+}
+
 static void on_timer(struct loop_timer *t)
 {
     struct vassal *v = container_of(t, struct vassal, timer);
+    const struct emperor_conf *c = v->realm->conf;
 
-    if (vassal_runs(v))
-        vassal_handle(v, VASSAL_TIMER, "it did not end within %.1f s and is killed",
-                      (double)v->realm->conf->curse_tolerance_us / US_PER_SEC);
-    else
+    if (v->state == VASSAL_BACKOFF)
+        vassal_settle(v, VASSAL_TIMER, "its time to wait is over");
+    else if (v->state == VASSAL_WAITING)
         vassal_handle(v, VASSAL_TIMER, "its time to wait is over");
+    else if (v->state == VASSAL_STARTING)
+        vassal_handle(v, VASSAL_SILENT, "it is not ready after %.1f s",
+                      (double)c->start_timeout_us / US_PER_SEC);
+    else
+        vassal_handle(v, VASSAL_TIMER, "it has to end and is killed");
 }
 
 void vassal_set_item(struct vassal *v, struct monitor_item *item)
@@ -292,6 +412,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         .path = strdup(item->path),
         .proc = PROC_NONE,
         .timer = {.fn = on_timer},
+        .heart = {.fn = on_heart},
         .end_io = {.fd = -1},
         .pipe_io = {.fd = -1},
         .status = {.io = {.fd = -1}},
@@ -301,6 +422,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         (void)vassal_free(v);
         return -ENOMEM;
     }
+    turn_init(&v->turn, &realm->pace);
     vassal_set_item(v, item);
     list_init(&v->departed);
     v->first_stamp_us = v->stamp_us;
@@ -313,6 +435,8 @@ struct vassal *vassal_free(struct vassal *v)
     if (!v)
         return NULL;
     loop_timer_clear(v->realm->loop, &v->timer);
+    turn_end(&v->turn);
+    vassal_settle_done(v);
     if (vassal_runs(v)) {
         kill_now(v);
         forget_process(v);
@@ -327,10 +451,10 @@ struct vassal *vassal_free(struct vassal *v)
     return NULL;
 }
 
-struct vassal *vassal_of_pid(const struct vassal_realm *realm, pid_t pid)
+bool realm_awaits(const struct vassal_realm *realm, pid_t pid)
 {
     char key[12];
 
     (void)snprintf(key, sizeof(key), "%d", (int)pid);
-    return hash_get(&realm->by_pid, key);
+    return hash_get(&realm->by_pid, key) != NULL;
 }

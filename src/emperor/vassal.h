@@ -9,8 +9,12 @@
 #include "base/list.h"
 #include "base/macro.h"
 #include "base/proc.h"
+#include "emperor/demand.h"
 #include "emperor/emperor-conf.h"
+#include "emperor/errand.h"
 #include "emperor/monitor.h"
+#include "emperor/pace.h"
+#include "emperor/throttle.h"
 #include "emperor/vassal-state.h"
 #include "ipc/channel.h"
 #include "loop/loop.h"
@@ -23,8 +27,11 @@ struct vassal_realm {
     const struct emperor_conf *conf;
     const char *binary; /* absolute path of the program that vassals run */
     const char *const *environ;
-    struct rlimit nofile;                       /* the limit of descriptors that vassals get */
-    struct hash by_pid;                         /* decimal pid -> running vassal */
+    struct rlimit nofile; /* the limit of descriptors that vassals get */
+    struct pace pace;
+    struct throttle throttle;
+    struct hash by_pid;                         /* decimal pid -> who takes care of its end */
+    struct hash by_address;                     /* of on-demand sockets -> struct vassal */
     void (*on_end)(struct vassal_realm *realm); /* a process was reaped */
     void (*on_gone)(struct vassal_realm *r, struct vassal *v); /* @v is for vassal_free() now, but
                                                                   not before the loop is back */
@@ -50,18 +57,26 @@ struct vassal {
     char reason[256];  /* one line */
     struct loop_timer timer; /* of the state: cleared when it changes */
 
+    struct turn turn;
+    uint64_t wait_us;          /* that the throttle gave it last */
+    struct demand *demand;     /* its socket; NULL: it does not run on demand */
+    struct question *question; /* about its socket, not answered yet */
+    char *next_address; /* of the socket that it gets when its process has ended: vassal-demand.c */
+    bool moves;         /* next_address is meant */
+
     struct proc proc;               /* PROC_NONE: none runs */
     char pid_key[12];               /* in realm->by_pid */
     struct loop_io end_io;          /* the pidfd: readable when the process has ended */
     struct loop_io pipe_io;         /* fd -1: closed */
     struct loop_timer closed_timer; /* the pipe was closed, and the process may just be ending */
+    struct loop_timer heart;        /* set once it has sent a heartbeat */
     struct channel status;
     unsigned place; /* monitor->place when it was started */
 
     /* Of the life that is running */
-    bool accepting, loyal;
-    uint64_t asked_mono_us; /* to start or to reload, monotonic */
-    uint64_t ready_mono_us; /* of the first time, monotonic; 0: not yet */
+    bool accepting, loyal, speaks; /* speaks: on the status channel */
+    uint64_t asked_mono_us;        /* to start or to reload, monotonic */
+    uint64_t ready_mono_us;        /* of the first time, monotonic; 0: not yet */
     uint32_t generation, workers;
     char complaint[192]; /* why it cannot go on, by its own words */
 
@@ -87,10 +102,16 @@ void vassal_set_item(struct vassal *v, struct monitor_item *item);
 /* Something happened, for the reason that is given: does what the table says. */
 void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...) _printf_(3, 4);
 
+/* It has said on its status channel that it is there. */
+void vassal_speaks(struct vassal *v);
+
+/* It has sent a heartbeat. */
+void vassal_beats(struct vassal *v);
+
 static inline bool vassal_runs(const struct vassal *v)
 {
     return v->proc.pid > 0;
 }
 
-/* The vassal whose process has this pid, or NULL. */
-struct vassal *vassal_of_pid(const struct vassal_realm *realm, pid_t pid);
+/* True if somebody of the realm takes care of the end of this process. */
+bool realm_awaits(const struct vassal_realm *realm, pid_t pid);

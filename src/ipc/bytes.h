@@ -9,6 +9,8 @@ enum emperor_byte { /* Emperor to vassal */
                     EMPEROR_BYTE_STOP = 0,
                     EMPEROR_BYTE_RELOAD = 1,
                     EMPEROR_BYTE_STOP_GRACEFULLY = 2,
+                    EMPEROR_BYTE_STACK = 116, /* say in the log where you hang: liege's own, the
+                                                 letter of master-fifo */
 };
 
 enum vassal_byte {                        /* vassal to Emperor */

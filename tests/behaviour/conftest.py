@@ -12,7 +12,7 @@ import tempfile
 
 import pytest
 
-from harness import address, proc, programs, says
+from harness import address, foreign, proc, programs, says
 from harness.server import Registry, Server
 from harness.vassals import Vassals
 
@@ -147,3 +147,11 @@ def emperor(start, vassals, folder):
         return server
     return start_emperor
 
+
+
+@pytest.fixture
+def govern(emperor):
+    """govern(*arguments, **kw): an Emperor whose vassals are apps/foreign/vassal."""
+    def run(*arguments, **kw):
+        return emperor("--binary-path", foreign.VASSAL, *arguments, **kw)
+    return run

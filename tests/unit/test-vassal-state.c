@@ -16,42 +16,48 @@
 /* One letter an action, one line a state, one column an event, in the order of the enums: what has
  * to be done, as a second opinion on the table. */
 static const char action_letters[] = {
-    [VASSAL_IGNORE] = '.', [VASSAL_ENTER] = 'e', [VASSAL_START] = 's',
-    [VASSAL_RELOAD] = 'r', [VASSAL_STOP] = 't',  [VASSAL_CURSE] = 'c',
-    [VASSAL_KILL] = 'k',   [VASSAL_DELAY] = 'd', [VASSAL_RELEASE] = 'x',
+    [VASSAL_IGNORE] = '.',   [VASSAL_ENTER] = 'e', [VASSAL_SLEEP] = 'z',  [VASSAL_QUEUE] = 'q',
+    [VASSAL_THROTTLE] = 'h', [VASSAL_START] = 's', [VASSAL_RELOAD] = 'r', [VASSAL_STOP] = 't',
+    [VASSAL_CURSE] = 'c',    [VASSAL_DUMP] = 'u',  [VASSAL_KILL] = 'k',   [VASSAL_DELAY] = 'd',
+    [VASSAL_RELEASE] = 'x',
 };
 
 /* clang-format off */
 static const struct {
     enum vassal_state state;
-    /*                   added, changed, moved, removed, condemned, pardoned,
-     *                   |      ready, kept, accepting, loyal, asked to stop, closed pipe,
-     *                   |      |      ended, early, exiled, spawn failed, timer */
+    /*                   added, changed, renewed, moved, removed, condemned, pardoned,
+     *                   |        called, turn,
+     *                   |        |    ready, kept, accepting, loyal, asked to stop, closed pipe,
+     *                   |        |    |       silent, ended, early, exiled, can sleep, failed, timer */
     const char *actions;
 } rows[] = {
-    { VASSAL_NEW,        "s..xx." "......" "....." },
-    { VASSAL_STARTING,   ".kktk." "e.eetc" "sded." },
-    { VASSAL_READY,      ".rttk." "....tc" "sde.." },
-    { VASSAL_RELOADING,  ".rttk." "ee..tc" "sde.." },
-    { VASSAL_STOPPING,   "c...k." "......" "xxx.k" },
-    { VASSAL_RESTARTING, "...ck." "......" "sss.k" },
-    { VASSAL_RETIRING,   ".ccck." "......" "eee.k" },
-    { VASSAL_LOST,       ".kkkk." "......" "sde.k" },
-    { VASSAL_BACKOFF,    ".ssxxs" "......" "....s" },
-    { VASSAL_RESTING,    ".ssxx." "......" "....." },
-    { VASSAL_GONE,       "......" "......" "....." },
+    { VASSAL_NEW,        "q...xx." ".." "......" "....zd." },
+    { VASSAL_ASLEEP,     "q...xx." "q." "......" "....zd." },
+    { VASSAL_WAITING,    "....xxq" ".s" "......" "....zdq" },
+    { VASSAL_STARTING,   ".kkktk." ".." "e.eetc" "uhdezd." },
+    { VASSAL_READY,      ".rqttk." ".." "....tc" "rhdez.." },
+    { VASSAL_OUTDATED,   ".r.ttk." ".r" "....tc" "rhdez.." },
+    { VASSAL_RELOADING,  ".rrttk." ".." "ee..tc" "uhdez.." },
+    { VASSAL_STOPPING,   "c....k." ".." "......" ".xxxx.k" },
+    { VASSAL_RESTARTING, "....ck." ".." "......" ".qqqzdk" },
+    { VASSAL_RETIRING,   ".cccck." ".." "......" ".eeez.k" },
+    { VASSAL_LOST,       ".kkkkk." ".." "......" ".hdez.k" },
+    { VASSAL_BACKOFF,    "qqqqxxq" ".." "......" "....zdh" },
+    { VASSAL_RESTING,    "qqqqxx." ".." "......" "....zd." },
+    { VASSAL_GONE,       "......." ".." "......" "......." },
 };
 /* clang-format on */
 
 static bool has_process(enum vassal_state s)
 {
-    return s != VASSAL_NEW && s != VASSAL_BACKOFF && s != VASSAL_RESTING && s != VASSAL_GONE;
+    return s != VASSAL_NEW && s != VASSAL_ASLEEP && s != VASSAL_WAITING && s != VASSAL_BACKOFF &&
+           s != VASSAL_RESTING && s != VASSAL_GONE;
 }
 
 static bool is_end(enum vassal_event e)
 {
     return e == VASSAL_ENDED || e == VASSAL_ENDED_EARLY || e == VASSAL_ENDED_EXILED ||
-           e == VASSAL_SPAWN_FAILED;
+           e == VASSAL_CAN_SLEEP || e == VASSAL_FAILED;
 }
 
 /* What must hold of each cell, whatever it says. */
@@ -64,6 +70,17 @@ static void check_step(enum vassal_state state, enum vassal_event event, struct 
     case VASSAL_IGNORE:
         assert_int_equal(step.next, state);
         break;
+    case VASSAL_SLEEP:
+        assert_false(process);
+        assert_int_equal(step.next, VASSAL_ASLEEP);
+        break;
+    case VASSAL_QUEUE:
+        assert_int_equal(step.next, process ? VASSAL_OUTDATED : VASSAL_WAITING);
+        break;
+    case VASSAL_THROTTLE:
+        assert_false(process);
+        assert_int_equal(step.next, VASSAL_WAITING);
+        break;
     case VASSAL_START:
         assert_false(process);
         assert_int_equal(step.next, VASSAL_STARTING);
@@ -74,10 +91,12 @@ static void check_step(enum vassal_state state, enum vassal_event event, struct 
         break;
     case VASSAL_STOP:
     case VASSAL_CURSE:
+    case VASSAL_DUMP:
     case VASSAL_KILL:
         assert_true(process);
         assert_true(has_process(step.next) && step.next != VASSAL_STARTING &&
-                    step.next != VASSAL_READY && step.next != VASSAL_RELOADING);
+                    step.next != VASSAL_READY && step.next != VASSAL_OUTDATED &&
+                    step.next != VASSAL_RELOADING);
         break;
     case VASSAL_DELAY:
         assert_false(process);
@@ -90,6 +109,8 @@ static void check_step(enum vassal_state state, enum vassal_event event, struct 
     case VASSAL_ENTER:
         assert_int_equal(process, has_process(step.next));
         break;
+    case VASSAL_ACTION_COUNT:
+        fail();
     }
 }
 

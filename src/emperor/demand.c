@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets of on-demand vassals. Modes and backlog are uWSGI's: everybody may connect to the file,
+ * a hundred may wait. Owned by vassal.c. */
+#include "emperor/demand.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define BACKLOG 100
+#define MODE    0666
+
+static void on_readable(struct loop_io *io, uint32_t events)
+{
+    struct demand *d = container_of(io, struct demand, io);
+
+    (void)events;
+    if (d->listening)
+        d->on_call(d);
+}
+
+static struct demand *make(struct loop *l, const char *address, void (*on_call)(struct demand *d),
+                           void *data)
+{
+    struct demand *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    *d = (struct demand){
+        .loop = l,
+        .address = strdup(address),
+        .io = {.fd = -1, .fn = on_readable},
+        .on_call = on_call,
+        .data = data,
+    };
+    return d->address ? d : demand_free(d);
+}
+
+int demand_adopt(struct loop *l, const char *address, const struct sock_file *file, int fd,
+                 void (*on_call)(struct demand *d), void *data, struct demand **ret,
+                 struct errmsg *err)
+{
+    struct demand *d = make(l, address, on_call, data);
+
+    if (!d) {
+        (void)close(fd);
+        return errmsg_set_errno(err, -ENOMEM, "%s", address);
+    }
+    d->file = *file;
+    d->io.fd = fd;
+    int r = addr_parse(address, &d->addr, err);
+    if (r == 0) {
+        r = loop_io_add(l, &d->io, 0);
+        if (r < 0)
+            (void)errmsg_set_errno(err, r, "cannot listen on %s", address);
+    }
+    if (r < 0)
+        (void)demand_free(d);
+    else
+        *ret = d;
+    return r;
+}
+
+int demand_new(struct loop *l, const char *address, void (*on_call)(struct demand *d), void *data,
+               struct demand **ret, struct errmsg *err)
+{
+    const struct sock_options options = {
+        .backlog = BACKLOG, .mode = MODE, .uid = (uid_t)-1, .gid = (gid_t)-1, .at_once = true};
+    struct addr addr;
+    struct sock_file file = {0};
+    int r = addr_parse(address, &addr, err);
+
+    if (r == 0)
+        r = sock_listen(&addr, &options, &file, err);
+    return r < 0 ? r : demand_adopt(l, address, &file, r, on_call, data, ret, err);
+}
+
+void demand_listen(struct demand *d, bool on)
+{
+    if (d->listening == on)
+        return;
+    int r = loop_io_modify(d->loop, &d->io, on ? EPOLLIN : 0);
+    if (r < 0)
+        (void)log_errno(LOG_ERR, r, "%s: cannot %s connections", d->address,
+                        on ? "wait for" : "ignore");
+    else
+        d->listening = on;
+}
+
+struct demand *demand_free(struct demand *d)
+{
+    const char *path = NULL;
+
+    if (!d)
+        return NULL;
+    if (d->io.fd >= 0) {
+        loop_io_remove(d->loop, &d->io);
+        (void)close(d->io.fd);
+        if (addr_path(&d->addr, &path))
+            sock_unlink(path, &d->file);
+    }
+    free(d->address);
+    free(d);
+    return NULL;
+}
