@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/strv.h"
+#include "conf/format.h"
 #include "conf/load.h"
 #include "conf/meta.h"
 #include "conf/option.h"
@@ -120,22 +121,21 @@ static bool ends_in(const char *word, const char *endings)
 /* "app.ini", "app.ini:section", ":section" */
 static bool is_config(const char *word)
 {
-    static const char endings[] = ".ini .yaml .yml .json .js .xml";
     const char *colon = strrchr(word, ':');
     char name[4096];
 
-    if (colon == word || ends_in(word, endings))
+    if (colon == word || format_of_name(word))
         return true;
     if (!colon || (size_t)(colon - word) >= sizeof(name))
         return false;
     (void)snprintf(name, sizeof(name), "%.*s", (int)(colon - word), word);
-    return ends_in(name, endings);
+    return format_of_name(name) != NULL;
 }
 
 static int read_bare(struct words *w, const char *word)
 {
     const struct conf_input *in = w->l->in;
-    char known[256] = "";
+    char known[256] = "", endings[64];
     size_t used = 0;
     struct shown shown;
 
@@ -148,10 +148,10 @@ static int read_bare(struct words *w, const char *word)
     for (size_t i = 0; i < in->n_suffixes && used < sizeof(known); i++)
         used +=
             (size_t)snprintf(known + used, sizeof(known) - used, " %s", in->suffixes[i].suffixes);
-    return errmsg_set(w->l->err, -EINVAL,
-                      "%s: '%s' is no option, no configuration file (.ini)%s%s%s", where,
-                      setting_shown(word, &shown), used > 0 ? " and no application (" : "",
-                      used > 0 ? known + 1 : "", used > 0 ? ")" : "");
+    return errmsg_set(w->l->err, -EINVAL, "%s: '%s' is no option, no configuration file (%s)%s%s%s",
+                      where, setting_shown(word, &shown), format_endings(endings, sizeof(endings)),
+                      used > 0 ? " and no application (" : "", used > 0 ? known + 1 : "",
+                      used > 0 ? ")" : "");
 }
 
 int cmdline_read(struct loader *l)

@@ -4,7 +4,7 @@
  * first "=" splits (reference: docs/configuration.md).
  *
  * Pure: bytes in, lines out. It does not know which sections are wanted, nor any option. Called by
- * load.c for each file, and by the fuzzer. */
+ * load.c for each file, by way of the table of formats, and by the fuzzer. */
 #include "conf/ini.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static int parse_section(const char *file, unsigned number, char *text, const ch
     return 0;
 }
 
-static int parse_setting(const char *file, char *text, struct ini_line *line, struct errmsg *err)
+static int parse_setting(const char *file, char *text, struct conf_line *line, struct errmsg *err)
 {
     char *equals = strchr(text, '=');
 
@@ -55,12 +55,12 @@ static int parse_setting(const char *file, char *text, struct ini_line *line, st
     return 0;
 }
 
-int ini_parse(const char *file, char *text, size_t len, ini_line_fn *fn, void *userdata,
+int ini_parse(const char *file, char *text, size_t len, conf_line_fn *fn, void *userdata,
               struct errmsg *err)
 {
     static const char bom[] = "\xef\xbb\xbf";
     char *at = text, *end = text + len;
-    struct ini_line line = {.section = ""};
+    struct conf_line line = {.section = ""};
 
     if (len >= 3 && memcmp(text, bom, 3) == 0)
         at += 3;

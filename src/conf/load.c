@@ -18,7 +18,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 #include "conf/expand.h"
-#include "conf/ini.h"
+#include "conf/format.h"
 #include "conf/meta.h"
 #include "conf/source.h"
 
@@ -78,6 +78,7 @@ void loader_done(struct loader *l)
     free(l->inherits);
     settings_done(&l->list);
     strv_done(&l->ienv);
+    free(l->mode);
     free(l->cwd);
     *l = (struct loader){0};
 }
@@ -160,6 +161,7 @@ static int init_frame(struct loader *l, struct load_frame *f, const struct conf_
     if (section && f->spec[0] == '\0') {
         if (!f->older)
             return errmsg_set(l->err, -EINVAL, "':%s': no file was read before", f->section);
+        f->format = f->older->format;
         free(f->spec);
         f->spec = strdup(f->older->spec);
         if (!f->spec)
@@ -176,18 +178,18 @@ static int init_frame(struct loader *l, struct load_frame *f, const struct conf_
     return 0;
 }
 
-/* Formats that are known by the ending of a file's name, and not read yet. */
-static int check_format(struct loader *l, const char *spec)
+/* The option that names the file says its format, else the ending of the name; a part of any other
+ * name is INI. ":section" has the format of the file read last, which @f has already. */
+static const struct format *choose_format(const struct conf_setting *s, const struct load_frame *f)
 {
-    static const char *const endings[] = {".yaml", ".yml", ".json", ".js", ".xml"};
-    struct shown shown;
+    const struct liege_option *row = conf_find_option(&conf_meta_table, 1, s->key, NULL);
+    const struct format *format = f->format;
 
-    for (size_t i = 0; i < COUNT_OF(endings); i++)
-        if (str_ends(spec, endings[i]))
-            return errmsg_set(l->err, -ENOTSUP,
-                              "'%s': %s files are not supported yet; write it as INI",
-                              setting_shown(spec, &shown), endings[i]);
-    return 0;
+    if (!format && row)
+        format = format_of_option(row->name);
+    if (!format)
+        format = format_of_name(f->spec);
+    return format ? format : format_of_option("ini");
 }
 
 /* @section, which is one of @f's, as a string that outlives the text: %X is wanted later too. */
@@ -199,7 +201,7 @@ static const char *section_name(const struct load_frame *f, const char *section)
 }
 
 /* The setting with its magic variables replaced goes the way of all settings. */
-static int add_line(struct reading *rd, const struct ini_line *line)
+static int add_line(struct reading *rd, const struct conf_line *line)
 {
     struct loader *l = rd->l;
     struct magic m = l->magic;
@@ -234,19 +236,27 @@ static int add_line(struct reading *rd, const struct ini_line *line)
     return loader_add(l, buf_at(&key), buf_at(&value), rd->frame->spec, line->number);
 }
 
-/* An ini_line_fn. */
-static int on_line(void *userdata, const struct ini_line *line, struct errmsg *err)
+/* A conf_line_fn. */
+static int on_line(void *userdata, const struct conf_line *line, struct errmsg *err)
 {
     struct reading *rd = userdata;
     const char *wanted = rd->frame->section;
     bool ours = wanted ? strcmp(line->section, wanted) == 0
                        : strcmp(line->section, "liege") == 0 || strcmp(line->section, "uwsgi") == 0;
 
-    (void)err; /* the loader's, as ours */
+    if (line->document > 0)
+        return errmsg_set(
+            err, -ENOTSUP,
+            "%s:%u: a second configuration begins here: a file is to have one, put it "
+            "into a file of its own",
+            rd->frame->spec, line->number);
     if (!line->key) {
         rd->found |= ours;
-        return strv_append(&rd->sections, line->section);
+        int r = strv_append(&rd->sections, line->section);
+        return r < 0 ? r : !ours;
     }
+    if (line->mode && (!rd->l->mode || strcmp(line->mode, rd->l->mode) != 0))
+        return 0;
     if (ours)
         return add_line(rd, line);
     if (line->section[0] != '\0' || rd->warned)
@@ -280,7 +290,7 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
     struct load_frame *outer = l->frame;
 
     l->frame = f;
-    int r = ini_parse(f->spec, text, len, on_line, &rd, l->err);
+    int r = f->format->parse(f->spec, text, len, on_line, &rd, l->err);
     l->frame = outer;
     if (r == 0 && !rd.found)
         r = refuse_section(&rd);
@@ -319,8 +329,8 @@ int loader_read_file(struct loader *l, const struct conf_setting *s, struct load
     if (!f)
         return -ENOMEM;
     r = init_frame(l, f, s, name, parent);
-    if (r == 0 && strcmp(s->key, "ini") != 0)
-        r = check_format(l, f->spec);
+    if (r == 0)
+        f->format = choose_format(s, f);
     if (r == 0)
         r = check_chain(l, s, f);
     if (r == 0)

@@ -20,6 +20,7 @@ struct load_frame {
     char *spec;     /* as it was written, without the section */
     char *section;  /* NULL: liege and uwsgi */
     char *path;     /* absolute */
+    const struct format *format;
     struct magic_file magic;
 };
 
@@ -40,6 +41,7 @@ struct loader {
     struct load_frame *newest; /* of all frames */
     struct load_frame *frame;  /* the file being read, or NULL */
     struct magic magic;
+    char *mode; /* whose lines of XML files count; NULL: none's */
     size_t n_files;
     char *cwd;
     struct errmsg *err;
@@ -60,7 +62,7 @@ enum load_kind {
     LOAD_INCLUDE, /* a part or a template */
 };
 
-/* Reads the INI file that @s->value names, which was said in @parent (or NULL). */
+/* Reads the file that @s->value names, which was said in @parent (or NULL). */
 int loader_read_file(struct loader *l, const struct conf_setting *s, struct load_frame *parent,
                      enum load_kind kind) _must_check_;
 

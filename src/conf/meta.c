@@ -25,6 +25,14 @@
 static const struct liege_option rows[] = {
     { .name = "ini", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
       .help = "read an INI file; :SECTION alone is another section of the file read last" },
+    { .name = "yaml", .aliases = "yml", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read a YAML file" },
+    { .name = "json", .aliases = "js", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read a JSON file" },
+    { .name = "xml", .aliases = "xmlconfig", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
+      .help = "read an XML file" },
+    { .name = "mode", .type = LIEGE_OPTION_STRING, .arg = "NAME",
+      .help = "read also what an XML file has for this mode; it is to stand before the file" },
     { .name = "config", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
       .help = "read a configuration file in the format that its name's ending says" },
     { .name = "include", .type = LIEGE_OPTION_LIST, .arg = "FILE[:SECTION]",
@@ -65,7 +73,7 @@ static const char *const unsupported[] = {
     "if-plugin", "ifplugin", "if-not-plugin", "if-reload", "if-not-reload", "if-hostname",
     "if-not-hostname", "if-hostname-match", "if-not-hostname-match",
     "else", "endif", "end-if", "end",
-    "yaml", "yml", "json", "js", "xml", "inject-before", "inject-after",
+    "inject-before", "inject-after",
 };
 /* clang-format on */
 
@@ -109,6 +117,17 @@ static int on_config(struct loader *l, const struct conf_setting *s)
 static int on_include(struct loader *l, const struct conf_setting *s)
 {
     return loader_read_file(l, s, l->frame, LOAD_INCLUDE);
+}
+
+static int on_mode(struct loader *l, const struct conf_setting *s)
+{
+    char *mode = strdup(s->value);
+
+    if (!mode)
+        return -ENOMEM;
+    free(l->mode);
+    l->mode = mode;
+    return 0;
 }
 
 static int on_inherit(struct loader *l, const struct conf_setting *s)
@@ -281,6 +300,10 @@ struct act {
 /* clang-format off */
 static const struct act acts[] = {
     { "ini",             .immediate = on_config },
+    { "yaml",            .immediate = on_config },
+    { "json",            .immediate = on_config },
+    { "xml",             .immediate = on_config },
+    { "mode",            .immediate = on_mode },
     { "config",          .immediate = on_config },
     { "include",         .immediate = on_include },
     { "inherit",         .immediate = on_inherit },

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/strv.h"
+#include "conf/format.h"
 
 #define MAX_NAME_BYTES 254
 
@@ -18,14 +19,6 @@ static const struct scheme {
 } schemes[] = {
     {"dir://", monitor_dir_new},
     {"glob://", monitor_glob_new},
-};
-
-static const struct format {
-    const char *extension;
-    const char *option;
-} formats[] = {
-    {".ini", "ini"},   {".xml", "xml"},   {".yml", "yaml"},
-    {".yaml", "yaml"}, {".json", "json"}, {".js", "json"},
 };
 
 struct stamp stamp_of(const struct stat *st)
@@ -48,19 +41,17 @@ bool stamp_same_version(const struct stamp *a, const struct stamp *b)
 
 const char *monitor_format_of(const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(formats); i++)
-        if (str_ends(name, formats[i].extension))
-            return formats[i].option;
-    return "config";
+    const struct format *format = format_of_name(name);
+
+    return format ? format->option : "config";
 }
 
 bool monitor_accepts_name(const struct emperor_conf *conf, const char *name)
 {
     if (name[0] == '.' || strlen(name) > MAX_NAME_BYTES)
         return false;
-    for (size_t i = 0; i < COUNT_OF(formats); i++)
-        if (str_ends(name, formats[i].extension))
-            return true;
+    if (format_of_name(name))
+        return true;
     for (size_t i = 0; i < conf->extensions.n_items; i++)
         if (str_ends(name, conf->extensions.items[i]))
             return true;

@@ -2,6 +2,7 @@
 /* Files, options and loads for the tests of src/conf. */
 #include "conf-fixture.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,4 +162,37 @@ int fixture_apply(struct fixture *f)
     conf_release(sample_tables, 1);
     fixture_warnings[0] = '\0';
     return conf_apply(&f->conf, sample_tables, 1, keep_warning, &f->err);
+}
+
+/* A conf_line_fn. */
+static int note_line(void *userdata, const struct conf_line *line, struct errmsg *err)
+{
+    char *text = userdata;
+    size_t used = strlen(text);
+
+    (void)err;
+    if (line->document > 0)
+        used += (size_t)snprintf(text + used, 512 - used, "%u:", line->document);
+    if (line->mode)
+        used += (size_t)snprintf(text + used, 512 - used, "(%s)", line->mode);
+    (void)snprintf(text + used, 512 - used, line->key ? "%s|%s|%s|%u;" : "[%s]", line->section,
+                   line->key, line->value, line->number);
+    if (strcmp(line->section, "stop") == 0)
+        return -ECANCELED;
+    return !line->key && strcmp(line->section, "skip") == 0;
+}
+
+void assert_lines(conf_parse_fn *parse, const char *file, const struct lines_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char lines[512] = "";
+        struct errmsg err = {""};
+        char *text = strdup(cases[i].text);
+
+        assert_non_null(text);
+        int r = parse(file, text, strlen(text), note_line, lines, &err);
+        assert_string_equal(r == -EINVAL ? err.text : r < 0 ? "" : lines, cases[i].lines);
+        assert_int_equal(r, cases[i].result);
+        free(text);
+    }
 }

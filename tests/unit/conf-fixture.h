@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "conf/conf.h"
+#include "conf/line.h"
 
 /* What the tests of src/conf share: a folder for files, options to know, and a load of both. */
 
@@ -52,3 +53,15 @@ void assert_setting(const struct fixture *f, const char *key, const char *value)
 /* Fills the sample from the loaded settings; the warnings, a line each, are in fixture_warnings. */
 int fixture_apply(struct fixture *f);
 extern char fixture_warnings[4096];
+
+/* What a parser makes of a text. */
+struct lines_case {
+    const char *text;
+    const char *lines; /* "section|key|value|number;", sections as "[section]"; the message if it
+                          fails with -EINVAL */
+    int result;
+};
+
+/* Fails the test unless @parse finds these lines in each text of the file @file. The section "skip"
+ * is not wanted; in the section "stop" the parsing is ended with -ECANCELED. */
+void assert_lines(conf_parse_fn *parse, const char *file, const struct lines_case *cases, size_t n);

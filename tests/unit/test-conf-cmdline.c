@@ -40,12 +40,12 @@ static void test_prefixes(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(fixture_load(f, "--work", "4", "--lazy", "--mod=x", NULL), 0);
+    assert_int_equal(fixture_load(f, "--work", "4", "--lazy", "--modu=x", NULL), 0);
     assert_said(f, 0, "workers", "4");
     assert_said(f, 1, "lazy", "");
     assert_said(f, 2, "module", "x");
     assert_int_equal(fixture_load(f, "--m", NULL), -EINVAL);
-    assert_string_equal(f->err.text, "command line: '--m' may mean --master, --module");
+    assert_string_equal(f->err.text, "command line: '--m' may mean --master, --module, --mode");
     /* uWSGI has an option of exactly this name; it must not turn into another one */
     assert_int_equal(fixture_load(f, "--st", NULL), -ENOTSUP);
     assert_string_equal(f->err.text,
@@ -104,16 +104,16 @@ static const struct {
     {{"-p"}, "command line: -p: the value is missing, a whole number from 1 to 1024"},
     {{"--ini"}, "command line: --ini: the value is missing, a text"},
     {{"app.rb"},
-     "command line: 'app.rb' is no option, no configuration file (.ini) and no "
+     "command line: 'app.rb' is no option, no configuration file (.ini .yaml .yml .json .js .xml) and no "
      "application (.py .wsgi .psgi)"},
     {{".py"},
-     "command line: '.py' is no option, no configuration file (.ini) and no application "
+     "command line: '.py' is no option, no configuration file (.ini .yaml .yml .json .js .xml) and no application "
      "(.py .wsgi .psgi)"},
     {{"-"},
-     "command line: '-' is no option, no configuration file (.ini) and no application (.py "
+     "command line: '-' is no option, no configuration file (.ini .yaml .yml .json .js .xml) and no application (.py "
      ".wsgi .psgi)"},
-    {{"a.yml"}, "command line: 'a.yml': .yml files are not supported yet; write it as INI"},
-    {{"a.json:x"}, "command line: 'a.json': .json files are not supported yet; write it as INI"},
+    {{"a.yml"}, "command line: cannot read 'a.yml': No such file or directory"},
+    {{"a.json:x"}, "command line: cannot read 'a.json': No such file or directory"},
 };
 
 static void test_refusals(void **state)

@@ -3,29 +3,12 @@
 #include "conf/ini.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf-fixture.h"
 
-/* Each line as "section|key|value|number;", sections as "[section]". */
-static int note(void *userdata, const struct ini_line *line, struct errmsg *err)
-{
-    char *text = userdata;
-    size_t used = strlen(text);
-
-    (void)err;
-    (void)snprintf(text + used, 512 - used, line->key ? "%s|%s|%s|%u;" : "[%s]", line->section,
-                   line->key, line->value, line->number);
-    return strcmp(line->section, "stop") == 0 ? -ECANCELED : 0;
-}
-
-static const struct {
-    const char *text;
-    const char *lines; /* or, where it fails, the message */
-    int result;
-} cases[] = {
+static const struct lines_case cases[] = {
     {"", "", 0},
     {"\n\r\n  \t\n", "", 0},
     {"[uwsgi]\nmaster = true\n", "[uwsgi]uwsgi|master|true|2;", 0},
@@ -53,35 +36,27 @@ static const struct {
 static void test_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char lines[512] = "";
-        struct errmsg err = {""};
-        char *text = strdup(cases[i].text);
-
-        assert_non_null(text);
-        int r = ini_parse("f.ini", text, strlen(text), note, lines, &err);
-        assert_int_equal(r, cases[i].result);
-        assert_string_equal(r == -EINVAL ? err.text : r < 0 ? "" : lines, cases[i].lines);
-        free(text);
-    }
+    assert_lines(ini_parse, "f.ini", cases, COUNT_OF(cases));
 }
 
-static void test_nul(void **state)
-{
-    char text[] = "[a]\nx = 1\0 2\n", lines[512] = "";
-    struct errmsg err = {""};
-
-    (void)state;
-    assert_int_equal(ini_parse("f.ini", text, sizeof(text) - 1, note, lines, &err), -EINVAL);
-    assert_string_equal(err.text, "f.ini:2: there is a NUL byte (is this UTF-16?)");
-}
-
-static int count_value(void *userdata, const struct ini_line *line, struct errmsg *err)
+static int count_value(void *userdata, const struct conf_line *line, struct errmsg *err)
 {
     (void)err;
     if (line->key)
         *(size_t *)userdata += strlen(line->value);
     return 0;
+}
+
+static void test_nul(void **state)
+{
+    char text[] = "[a]\nx = 1\0 2\n";
+    size_t total = 0;
+    struct errmsg err = {""};
+
+    (void)state;
+    assert_int_equal(ini_parse("f.ini", text, sizeof(text) - 1, count_value, &total, &err),
+                     -EINVAL);
+    assert_string_equal(err.text, "f.ini:2: there is a NUL byte (is this UTF-16?)");
 }
 
 static void test_long_line(void **state)

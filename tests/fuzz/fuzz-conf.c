@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole load of any bytes as an INI file: parsing, sections, expansion, placeholders, arithmetic,
- * values of each type, and the way back to text. Inputs cannot reach the file system: what has a
- * slash is not tried, and the current directory of the load does not exist. */
+/* A whole load of any bytes as a file of the format FUZZ_FORMAT: parsing, sections, blocks,
+ * expansion, placeholders, arithmetic, values of each type, and the way back to text. Inputs cannot
+ * reach the file system: what has a slash, but for those of XML's tags, is not tried, and the
+ * current directory of the load does not exist. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static void load(const char *path)
     struct values values = {0};
     const struct conf_table table = {
         .title = "Fuzz", .options = rows, .n_options = COUNT_OF(rows), .object = &values};
-    const char *const argv[] = {"liege", "--ini", path, NULL};
+    const char *const argv[] = {"liege", "--" FUZZ_FORMAT, path, NULL};
     const char *const environ_[] = {"HOME=home", NULL};
     const struct conf_input in = {
         .argv = argv, .environ = environ_, .tables = &table, .n_tables = 1, .cwd = "/nonexistent"};
@@ -60,12 +61,21 @@ static void load(const char *path)
     conf_release(&table, 1);
 }
 
+static bool has_path(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (data[i] == '/' && !(i > 0 && data[i - 1] == '<') &&
+            !(i + 1 < size && data[i + 1] == '>'))
+            return true;
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_close_ int fd = memfd_create("fuzz", MFD_CLOEXEC);
     char path[64];
 
-    if (fd < 0 || memchr(data, '/', size) || write(fd, data, size) != (ssize_t)size)
+    if (fd < 0 || has_path(data, size) || write(fd, data, size) != (ssize_t)size)
         return 0;
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     load(path);

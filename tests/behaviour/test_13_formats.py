@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""The same application, configured in INI, YAML, JSON and XML: alone and under an Emperor, checked,
+shown, and with mistakes whose place is named."""
+import pytest
+
+from harness import client, says
+
+HELLO = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
+
+TEXTS = {
+    "ini": """[uwsgi]
+http-socket = {folder}/%n.sock
+wsgi-file = {folder}/app.py
+processes = 2
+master
+env = A=1
+env = B=2
+""",
+    "yaml": """uwsgi:
+  http-socket: "{folder}/%n.sock"
+  wsgi-file: {folder}/app.py
+  processes: 2
+  master: true
+  env:
+  - A=1
+  - B=2
+""",
+    "json": """{"uwsgi": {
+  "http-socket": "{folder}/%n.sock",
+  "wsgi-file": "{folder}/app.py",
+  "processes": 2,
+  "master": true,
+  "env": ["A=1", "B=2"]
+}}
+""",
+    "xml": """<uwsgi>
+  <http-socket>{folder}/%n.sock</http-socket>
+  <wsgi-file>{folder}/app.py</wsgi-file>
+  <processes>2</processes>
+  <master/>
+  <env>A=1</env>
+  <env>B=2</env>
+</uwsgi>
+""",
+}
+ENDINGS = {"ini": "ini", "yaml": "yaml", "yml": "yaml", "json": "json", "js": "json", "xml": "xml"}
+
+
+@pytest.fixture
+def write(configure):
+    """write(ending) -> the path of site.ENDING, which serves on site.sock"""
+    def write_one(ending, text=None):
+        return configure(f"site.{ending}", text or TEXTS[ENDINGS[ending]], {"app.py": HELLO})
+    return write_one
+
+
+def serves(folder):
+    answer = client.get(str(folder / "site.sock"), "/")
+    return (answer.status, answer.body) == (200, b"hello")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_application_is_configured_in_each_format(start, folder, write, ending):
+    server = start(write(ending))
+    server.wait_line(says.serving())
+    assert serves(folder)
+
+
+@pytest.mark.parametrize("option, ending",
+                         [("--yaml", "yaml"), ("--yml", "yml"), ("--json", "json"),
+                          ("--js", "js"), ("--xml", "xml"), ("--config", "yml")])
+def test_an_option_reads_each_format(start, folder, write, option, ending):
+    server = start(option, write(ending))
+    server.wait_line(says.serving())
+    assert serves(folder)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_vassal_is_configured_in_each_format(folder, vassals, emperor, write, ending):
+    server = emperor()
+    write("ini")  # the application
+    text = TEXTS[ENDINGS[ending]].replace("{folder}", str(folder))
+    vassals.write(f"site.{ending}", text)
+    server.wait_line(says.vassal_is(f"site.{ending}", "ready"))
+    assert serves(folder)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_each_format_is_checked_and_shown(start, folder, write, ending):
+    path = write(ending)
+    check = start("--check", path)
+    assert check.wait() == 0
+    assert check.log.find(rf"site\.{ending}: the configuration is valid")
+    show = start("--show-config", path)
+    assert show.wait() == 0
+    assert show.log.find(r"^processes = 2$") and show.log.find(r"^env = B=2$")
+    assert show.log.find(rf"^http-socket = {folder}/site\.sock$")
+
+
+@pytest.mark.parametrize("ending, text, complaint", [
+    ("yml", "uwsgi:\n  processes: many\n", r"site\.yml:2: processes: 'many' .*from 1"),
+    ("yml", "uwsgi:\n  env: {A: 1}\n", r"site\.yml:2: this is nested too deep"),
+    ("yml", "uwsgi:\n  a: 'b\n", r"site\.yml:\d: this is not YAML: "),
+    ("yml", "uwsgi:\n  a: &x b\n  c: *x\n", r"site\.yml:3: aliases are not supported"),
+    ("yml", "django:\n  a: b\n", r"site\.yml: there is no section \[liege\] or \[uwsgi\]"),
+    ("json", '{"uwsgi": {\n"processes": 0}}', r"site\.json:2: processes: '0' .*from 1"),
+    ("json", '{"uwsgi": {\n"env": {"A": "1"}}}', r"site\.json:2: this is nested too deep"),
+    ("json", '{"uwsgi": {\n"env": ["A=1",]}}', r"site\.json:2: this is not JSON: "),
+    ("xml", "<uwsgi>\n<processes>x</processes></uwsgi>", r"site\.xml:2: processes: 'x' .*from 1"),
+    ("xml", "<uwsgi>\n<env><A>1</A></env></uwsgi>", r"site\.xml:2: <A>: an element inside"),
+    ("xml", "<uwsgi>\n<master>", r"site\.xml:2: this is not XML: "),
+    ("xml", '<!DOCTYPE x SYSTEM "/etc/passwd">\n<uwsgi/>', r"site\.xml:1: a document type is not"),
+])
+def test_a_mistake_is_named_with_its_place(start, folder, write, ending, text, complaint):
+    check = start("--check", write(ending, text))
+    assert check.wait() == 1
+    assert check.log.find(complaint), check.log.text()
