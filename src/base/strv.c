@@ -47,6 +47,11 @@ int strv_appendf(struct liege_list *l, const char *fmt, ...)
     return append_owned(l, n < 0 ? NULL : text);
 }
 
+int strv_join(struct liege_list *l, const struct liege_list *other)
+{
+    return other->n_items > 0 ? strv_copy(l, (const char *const *)other->items) : 0;
+}
+
 bool strv_contains(const struct liege_list *l, const char *text)
 {
     for (size_t i = 0; i < l->n_items; i++)

@@ -14,6 +14,8 @@ int strv_append(struct liege_list *l, const char *text) _must_check_;
 int strv_appendf(struct liege_list *l, const char *fmt, ...) _printf_(2, 3) _must_check_;
 /* Appends a copy of each of @strings, up to NULL. */
 int strv_copy(struct liege_list *l, const char *const *strings) _must_check_;
+/* Appends copies of all that is in @other. */
+int strv_join(struct liege_list *l, const struct liege_list *other) _must_check_;
 bool strv_contains(const struct liege_list *l, const char *text);
 bool strv_equal(const struct liege_list *a, const struct liege_list *b);
 void strv_done(struct liege_list *l);

@@ -20,6 +20,7 @@
 #include "conf/expand.h"
 #include "conf/format.h"
 #include "conf/meta.h"
+#include "conf/part.h"
 #include "conf/source.h"
 
 #define DEPTH_MAX      32
@@ -236,19 +237,53 @@ static int add_line(struct reading *rd, const struct conf_line *line)
     return loader_add(l, buf_at(&key), buf_at(&value), rd->frame->spec, line->number);
 }
 
+/* True if what stands in @section is wanted of @f. */
+static bool is_wanted(const struct load_frame *f, const char *section)
+{
+    const char *part = part_of_section(section);
+
+    if (!f->section || f->is_part)
+        return part_is_common(section) || (f->is_part && part && strcmp(part, f->section) == 0);
+    return strcmp(section, f->section) == 0;
+}
+
+/* A conf_line_fn: only looks which sections there are. */
+static int on_section(void *userdata, const struct conf_line *line, struct errmsg *err)
+{
+    struct load_frame *f = userdata;
+    const char *part = line->key ? NULL : part_of_section(line->section);
+
+    (void)err;
+    f->has_parts |= part != NULL;
+    f->is_part |= part && f->section && strcmp(part, f->section) == 0;
+    return line->key ? 0 : 1;
+}
+
+/* Finds out whether the file holds several vassals. What is wrong with it is said when it is read.
+ */
+static int look_for_parts(struct load_frame *f, const char *text, size_t len)
+{
+    _cleanup_free_ char *copy = malloc(len + 1);
+    struct errmsg ignored = {""};
+
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, text, len + 1);
+    (void)f->format->parse(f->spec, copy, len, on_section, f, &ignored);
+    return 0;
+}
+
 /* A conf_line_fn. */
 static int on_line(void *userdata, const struct conf_line *line, struct errmsg *err)
 {
     struct reading *rd = userdata;
-    const char *wanted = rd->frame->section;
-    bool ours = wanted ? strcmp(line->section, wanted) == 0
-                       : strcmp(line->section, "liege") == 0 || strcmp(line->section, "uwsgi") == 0;
+    bool ours = is_wanted(rd->frame, line->section);
 
-    if (line->document > 0)
+    if (line->document > 0 && !rd->frame->has_parts)
         return errmsg_set(
             err, -ENOTSUP,
-            "%s:%u: a second configuration begins here: a file is to have one, put it "
-            "into a file of its own",
+            "%s:%u: a second configuration begins here: a file has one, or several in sections "
+            "called vassal:NAME",
             rd->frame->spec, line->number);
     if (!line->key) {
         rd->found |= ours;
@@ -289,6 +324,11 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
     _cleanup_(reading_done) struct reading rd = {.l = l, .frame = f};
     struct load_frame *outer = l->frame;
 
+    if (f->has_parts && !f->section)
+        return errmsg_set(l->err, -EINVAL,
+                          "%s holds several vassals, in sections called vassal:NAME: name one as "
+                          "%s:NAME",
+                          f->spec, f->spec);
     l->frame = f;
     int r = f->format->parse(f->spec, text, len, on_line, &rd, l->err);
     l->frame = outer;
@@ -306,10 +346,13 @@ static int register_frame(struct loader *l, struct load_frame *f, enum load_kind
     if (stat(f->path, &st) == 0)
         f->magic.inode = st.st_ino;
     if (kind == LOAD_CONFIG && !l->magic.first) {
+        const char *base = strrchr(f->path, '/') + 1;
         l->magic.first = &f->magic;
-        l->conf->name = strdup(strrchr(f->path, '/') + 1);
-        if (!l->conf->name)
+        if (asprintf(&l->conf->name, "%s%s%s", base, f->is_part ? ":" : "",
+                     f->is_part ? f->section : "") < 0) {
+            l->conf->name = NULL;
             return -ENOMEM;
+        }
     }
     return strv_contains(&l->conf->files, f->path) ? 0 : strv_append(&l->conf->files, f->path);
 }
@@ -337,7 +380,9 @@ int loader_read_file(struct loader *l, const struct conf_setting *s, struct load
         r = source_read(l->cwd, f->spec, FILE_MAX_BYTES, &text, &len, l->err);
     if (r < 0)
         return setting_blame(s, r, l->err);
-    r = register_frame(l, f, kind);
+    r = look_for_parts(f, text, len);
+    if (r == 0)
+        r = register_frame(l, f, kind);
     return r < 0 ? r : parse_file(l, f, text, len);
 }
 

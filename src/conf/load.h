@@ -19,6 +19,8 @@ struct load_frame {
     unsigned depth; /* 1 for a file without a parent */
     char *spec;     /* as it was written, without the section */
     char *section;  /* NULL: liege and uwsgi */
+    bool has_parts; /* it holds several vassals (part.h) */
+    bool is_part;   /* @section is one of them: what is common to all counts as well */
     char *path;     /* absolute */
     const struct format *format;
     struct magic_file magic;

@@ -12,13 +12,19 @@ struct emperor_conf {
     struct liege_list emperor;    /* a monitor each: dir://, glob://, a directory, a pattern */
     struct liege_list extensions; /* further endings of configuration names: ".conf" */
     bool nofollow;                /* a symbolic link is the configuration, not what it points to */
-    uint64_t freq_us;             /* between two looks at what cannot be watched */
+    bool no_include_watch;        /* a change of an included file is nobody's business */
+    bool magic_exec; /* a configuration that may be executed is a program that says it */
+    struct liege_list collect_attr;  /* keys of section [emperor] that are looked at */
+    char *chdir_attr, *wrapper_attr; /* which of them say directory and program of the vassal */
+    uint64_t freq_us;                /* between two looks at what cannot be watched */
 
     char *pidfile;
     char *procname;
     char *stats; /* address */
     char *uid, *gid;
     char *binary_path; /* of vassals, instead of liege-instance */
+    struct liege_list wrapper_override,
+        wrapper_fallback; /* programs to be tried before and after */
 
     char *on_demand_extension; /* a file called as the configuration, with this behind it */
     char *on_demand_directory; /* sockets lie here */

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/strv.h"
@@ -33,6 +34,22 @@ static int append_each(struct liege_list *argv, const char *option, const struct
     return 0;
 }
 
+/* Appends exec://PATH, for a shell. */
+static int append_program(struct liege_list *argv, const char *path)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+    _cleanup_(buf_done) struct buf text = {0};
+    bool is_plain = path[strspn(path, plain)] == '\0';
+    int r = buf_printf(&text, "exec://%s", is_plain ? path : "'");
+
+    for (const char *c = path; r == 0 && !is_plain && *c; c++)
+        r = *c == '\'' ? buf_printf(&text, "'\\''") : buf_append(&text, c, 1);
+    if (r == 0)
+        r = buf_append(&text, is_plain ? "" : "'", is_plain ? 1 : 2);
+    return r < 0 ? r : strv_append(argv, buf_at(&text));
+}
+
 int launch_argv(const struct launch *l, struct liege_list *ret)
 {
     const struct emperor_conf *c = l->conf;
@@ -41,7 +58,8 @@ int launch_argv(const struct launch *l, struct liege_list *ret)
         append_each(ret, "--include", &c->include_before) < 0 ||
         append_each(ret, "--set", &c->vassal_set) < 0 ||
         strv_appendf(ret, "--%s", monitor_format_of(l->name)) < 0 ||
-        strv_append(ret, l->name) < 0 || append_each(ret, "--inherit", &c->inherit) < 0 ||
+        (l->program ? append_program(ret, l->program) : strv_append(ret, l->name)) < 0 ||
+        append_each(ret, "--inherit", &c->inherit) < 0 ||
         append_each(ret, "--include", &c->include) < 0)
         return -ENOMEM;
     return 0;
@@ -135,7 +153,7 @@ static int spawn(const struct launch *l, int pipe_fd, int status_fd, struct proc
         .path = l->binary,
         .argv = argv.items,
         .envp = env.items,
-        .cwd = l->directory,
+        .cwd = l->cwd,
         .fds = fds,
         .n_fds = COUNT_OF(fds),
         .nofile = l->nofile,
@@ -143,11 +161,31 @@ static int spawn(const struct launch *l, int pipe_fd, int status_fd, struct proc
     return proc_spawn(&exec, ret);
 }
 
-int launch(const struct launch *l, struct launched *ret)
+/* The program for the vassal: the first of emperor-wrapper-override that can be run, else its own,
+ * else the first of emperor-wrapper-fallback. */
+static const char *choose_program(const struct launch *l)
 {
+    const struct liege_list *first = &l->conf->wrapper_override, *last = &l->conf->wrapper_fallback;
+
+    for (size_t i = 0; i < first->n_items; i++)
+        if (access(first->items[i], X_OK) == 0)
+            return first->items[i];
+    if (last->n_items == 0 || access(l->binary, X_OK) == 0)
+        return l->binary;
+    for (size_t i = 0; i < last->n_items; i++)
+        if (access(last->items[i], X_OK) == 0)
+            return last->items[i];
+    return l->binary;
+}
+
+int launch(const struct launch *with, struct launched *ret)
+{
+    struct launch chosen = *with, *l = &chosen;
+
     int pipe_fds[2] = {-EBADF, -EBADF}, status_fds[2] = {-EBADF, -EBADF};
     struct launched done = {.proc = PROC_NONE};
 
+    chosen.binary = choose_program(with);
     int r = fd_socketpair(SOCK_STREAM, pipe_fds);
     if (r < 0)
         return r;

@@ -7,11 +7,14 @@
 /* The start of a vassal's process. */
 struct launch {
     const struct emperor_conf *conf;
-    const char *binary;          /* absolute path of the program */
+    const char *binary;          /* absolute path of the program, before the wrappers of @conf */
     const char *const *environ;  /* the Emperor's environment */
     const struct rlimit *nofile; /* the vassal's limit of descriptors */
     const char *name;            /* of the configuration, as the vassal shall read it */
-    const char *directory;       /* in which it starts */
+    const char *directory;       /* that is being watched */
+    const char *cwd;             /* in which it starts */
+    const char *program;         /* absolute path of what writes the configuration; NULL: it is read
+                                    from the file */
     int socket_fd;               /* becomes descriptor 0; -1: /dev/null does */
 };
 

@@ -3,24 +3,38 @@
 
 #include "emperor/monitor-file.h"
 
+/* One vassal of a file. */
+struct entry_item {
+    struct monitor_item item;
+    struct entry *entry;
+    char *name, *path;    /* the item's */
+    uint64_t digest;      /* of what it is made of in the file; 0: not known */
+    bool told;            /* MONITOR_ADDED was sent */
+    bool seen;            /* by the look that is under way */
+    struct list includes; /* struct include */
+    struct list link;
+};
+
 /* A configuration file that a file monitor knows of, whether or not it has been told already. */
 struct entry {
     struct file_monitor *fm;
-    struct monitor_item item;
-    char *name, *path;           /* the item's */
-    bool told;                   /* MONITOR_ADDED was sent */
+    char *name, *path;
+    struct stamp stamp;          /* at the last look */
+    struct list items;           /* struct entry_item: what was told of it */
     bool gone;                   /* its removal was seen, or a complete scan did not find it */
     bool seen;                   /* by the scan that is running */
     uint64_t first_us;           /* first of the events that are being waited out; 0: none */
     struct loop_timer timer;     /* when it is looked at */
     struct list news;            /* in the monitor's list of those to be looked at soon */
     struct places_subject links; /* what it depends on beyond its own name */
-    struct list includes;        /* struct include */
 };
 
 int entry_new(struct file_monitor *fm, const char *name, const char *path,
               struct entry **ret) _must_check_;
 struct entry *entry_free(struct entry *e);
+
+/* True if a vassal was told of. */
+bool entry_is_told(const struct entry *e);
 
 /* Something happened to the file of @e. With @complete nobody is writing to it any more. */
 void entry_touch(struct entry *e, bool complete);
@@ -28,15 +42,11 @@ void entry_touch(struct entry *e, bool complete);
 /* Looks at it now. The entry may be freed by that. */
 void entry_look(struct entry *e);
 
-/* What stat(2) says of the file, with or without following a link. */
-int entry_stat(const struct entry *e, struct stat *ret) _must_check_;
-
-/* What there is to tell if the file, or one that it includes, is not what was told last. False: it
- * is. */
-bool entry_differs(struct entry *e, const struct stat *st, enum monitor_event *ret);
+/* True if a complete look at everything has to look at this one too: it may have changed. */
+bool entry_may_differ(const struct entry *e);
 
 /* Watches what the file depends on, anew. */
 void entry_follow(struct entry *e);
 
 /* Adds an included file, or forgets all with NULL. */
-void entry_include(struct entry *e, const char *path);
+void entry_include(struct entry_item *i, const char *path);

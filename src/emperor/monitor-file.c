@@ -59,25 +59,19 @@ static struct entry *get_entry(struct file_monitor *fm, const char *name, const 
 void file_monitor_found(struct file_monitor *fm, const char *name, const char *path)
 {
     struct entry *e = get_entry(fm, name, path);
-    struct stat st;
 
     if (!e)
         return;
     e->seen = true;
     if (loop_timer_is_set(&e->timer) || !list_empty(&e->news))
         return; /* it is about to be looked at */
-    if (!e->told) {
+    if (!entry_is_told(e)) {
         list_append(&fm->news, &e->news);
         loop_task_queue(fm->loop, &fm->tell_news);
         return;
     }
     entry_follow(e);
-    if (entry_stat(e, &st) < 0) {
-        entry_touch(e, true);
-        return;
-    }
-    struct stamp now = stamp_of(&st);
-    if (!stamp_same_version(&now, &e->item.stamp) || !list_empty(&e->includes))
+    if (entry_may_differ(e))
         entry_touch(e, true);
 }
 
@@ -229,7 +223,7 @@ static void rescan(struct monitor *m)
 static void include(struct monitor *m, struct monitor_item *item, const char *path)
 {
     (void)m;
-    entry_include(container_of(item, struct entry, item), path);
+    entry_include(container_of(item, struct entry_item, item), path);
 }
 
 static void free_monitor(struct monitor *m)

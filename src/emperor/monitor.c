@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,13 @@ bool stamp_same_version(const struct stamp *a, const struct stamp *b)
 const char *monitor_format_of(const char *name)
 {
     const struct format *format = format_of_name(name);
+    const char *colon = strrchr(name, ':');
+    char file[MAX_NAME_BYTES + 1];
 
+    if (!format && colon && !strchr(colon, '/') && (size_t)(colon - name) < sizeof(file)) {
+        (void)snprintf(file, sizeof(file), "%.*s", (int)(colon - name), name);
+        format = format_of_name(file);
+    }
     return format ? format->option : "config";
 }
 

@@ -29,9 +29,13 @@ bool stamp_same_version(const struct stamp *a, const struct stamp *b);
 /* One configuration. Belongs to the monitor, from MONITOR_ADDED to MONITOR_REMOVED. */
 struct monitor_item {
     const char *name;   /* as the vassal is told, relative to the monitor's directory */
-    const char *path;   /* absolute */
+    const char *path;   /* absolute; of one of several in a file with ":NAME" behind it */
+    const char *config; /* its text, for a source that has no files; NULL: the file has it */
+    size_t config_len;
+    bool program;       /* the file does not hold the text but writes it when it is run */
     const char *socket; /* of a vassal that runs on demand, if the source says so; NULL: it does
                            not */
+    struct liege_list attributes; /* KEY=VALUE */
     struct stamp stamp;
     void *owner; /* of whoever listens to the monitor */
 };
@@ -82,8 +86,8 @@ int monitor_check(const char *source, struct errmsg *err) _must_check_;
 /* True if a file called @name (without directories) is a configuration. */
 bool monitor_accepts_name(const struct emperor_conf *conf, const char *name);
 
-/* The option that makes a vassal read the configuration @name: "ini", "xml", "yaml", "json", or
- * "config" for an extra extension. */
+/* The option that makes a vassal read the configuration @name ("app.ini", "app.ini:shop"): "ini",
+ * "xml", "yaml", "json", or "config" for an extra extension. */
 const char *monitor_format_of(const char *name);
 
 /* The makers behind the schemes. @where is the source without its scheme. */

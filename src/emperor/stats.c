@@ -4,6 +4,7 @@
 #include "emperor/stats.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -31,6 +32,19 @@ static void put_process(json_t *j, const struct vassal *v)
     json_put_int(j, "cursed", ending ? v->since_us / US_PER_SEC : 0);
 }
 
+static void put_attributes(json_t *j, const struct vassal *v)
+{
+    json_t *attrs = json_object();
+
+    for (size_t i = 0; i < v->attributes.n_items; i++) {
+        const char *text = v->attributes.items[i], *equals = strchr(text, '=');
+        _cleanup_free_ char *key = strndup(text, (size_t)(equals - text));
+        if (key)
+            json_put_text(attrs, key, equals + 1);
+    }
+    (void)json_object_set_new(j, "attrs", attrs);
+}
+
 static json_t *vassal_json(const struct vassal *v)
 {
     json_t *j = json_object();
@@ -46,7 +60,7 @@ static json_t *vassal_json(const struct vassal *v)
     json_put_int(j, "uid", v->uid);
     json_put_int(j, "gid", v->gid);
     json_put_text(j, "monitor", v->monitor->directory);
-    (void)json_object_set_new(j, "attrs", json_object());
+    put_attributes(j, v);
 
     json_put_text(j, "state", vassal_state_name(v->state));
     json_put_time(j, "since", v->since_us);

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/strv.h"
 #include "emperor/launch.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-talk.h"
@@ -139,16 +140,31 @@ static int adopt(struct vassal *v, struct launched *started)
     return r;
 }
 
+/* The value of the attribute @key, or NULL. */
+static const char *attribute(const struct vassal *v, const char *key)
+{
+    size_t len = key ? strlen(key) : 0;
+
+    for (size_t i = 0; key && i < v->attributes.n_items; i++)
+        if (strncmp(v->attributes.items[i], key, len) == 0 && v->attributes.items[i][len] == '=')
+            return v->attributes.items[i] + len + 1;
+    return NULL;
+}
+
 static int try_start(struct vassal *v)
 {
     struct launched started = {.proc = PROC_NONE};
+    const char *program = attribute(v, v->realm->conf->wrapper_attr);
+    const char *cwd = attribute(v, v->realm->conf->chdir_attr);
     struct launch how = {
         .conf = v->realm->conf,
-        .binary = v->realm->binary,
+        .binary = program ? program : v->realm->binary,
         .environ = v->realm->environ,
         .nofile = &v->realm->nofile,
         .name = v->name,
         .directory = v->monitor->directory,
+        .cwd = cwd ? cwd : v->monitor->directory,
+        .program = v->program ? v->path : NULL,
         .socket_fd = v->demand ? v->demand->io.fd : -1,
     };
     int r = launch(&how, &started);
@@ -395,6 +411,10 @@ void vassal_set_item(struct vassal *v, struct monitor_item *item)
     v->stamp_us = item->stamp.mtime_ns / 1000;
     v->uid = item->stamp.uid;
     v->gid = item->stamp.gid;
+    v->program = item->program;
+    strv_done(&v->attributes);
+    if (strv_join(&v->attributes, &item->attributes) < 0)
+        log_error("vassal %s: out of memory, attributes are left out", v->id);
 }
 
 int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_item *item,
@@ -447,6 +467,7 @@ struct vassal *vassal_free(struct vassal *v)
     free(v->id);
     free(v->name);
     free(v->path);
+    strv_done(&v->attributes);
     free(v);
     return NULL;
 }

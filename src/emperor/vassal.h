@@ -49,6 +49,8 @@ struct vassal {
     uint64_t first_stamp_us;   /* the same when it was added */
     uid_t uid;                 /* whose it is */
     gid_t gid;
+    bool program;                 /* the configuration is written by the file, when it is run */
+    struct liege_list attributes; /* KEY=VALUE, of section [emperor] */
 
     struct list departed; /* in the list of those to be freed */
 

@@ -61,8 +61,10 @@ static void test_format_by_extension(void **state)
     static const struct {
         const char *name, *option;
     } cases[] = {
-        {"a.ini", "--ini"},   {"a.xml", "--xml"}, {"a.yml", "--yaml"},   {"a.yaml", "--yaml"},
-        {"a.json", "--json"}, {"a.js", "--json"}, {"a.foo", "--config"}, {"x", "--config"},
+        {"a.ini", "--ini"},    {"a.xml", "--xml"},      {"a.yml", "--yaml"},
+        {"a.yaml", "--yaml"},  {"a.json", "--json"},    {"a.js", "--json"},
+        {"a.foo", "--config"}, {"x", "--config"},       {"a.ini:shop", "--ini"},
+        {"a.yml:x", "--yaml"}, {"a.foo:x", "--config"}, {"/a.ini:x/y", "--config"},
     };
 
     (void)state;
@@ -74,6 +76,29 @@ static void test_format_by_extension(void **state)
         assert_int_equal(argv.n_items, 3);
         assert_string_equal(argv.items[1], cases[i].option);
         assert_string_equal(argv.items[2], cases[i].name);
+    }
+}
+
+/* What a shell makes of it is the path, whatever is in it. */
+static void test_a_program(void **state)
+{
+    static const struct {
+        const char *path, *argument;
+    } cases[] = {
+        {"/etc/v/app.ini", "exec:///etc/v/app.ini"},
+        {"/v/a b.ini", "exec://'/v/a b.ini'"},
+        {"/v/$(id)'.ini", "exec://'/v/$(id)'\\''.ini'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        _cleanup_(strv_done) struct liege_list argv = {0};
+        struct launch l = {
+            .conf = &plain_conf, .binary = "/bin/x", .name = "app.ini", .program = cases[i].path};
+
+        assert_int_equal(launch_argv(&l, &argv), 0);
+        assert_string_equal(argv.items[1], "--ini");
+        assert_string_equal(argv.items[2], cases[i].argument);
     }
 }
 
@@ -151,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_of_arguments),
         cmocka_unit_test(test_format_by_extension),
+        cmocka_unit_test(test_a_program),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_process),
     };
