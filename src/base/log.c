@@ -22,6 +22,8 @@ static char subject[256];
 static int max_level = LOG_INFO;
 static int log_fd = STDERR_FILENO;
 static _Atomic(uint64_t) *n_lost; /* lines; may be NULL */
+static log_writer_fn *writer;     /* NULL: lines go to the descriptor */
+static void *writer_data;
 
 static const char *level_word(int level)
 {
@@ -89,6 +91,12 @@ void log_set_fd(int fd, _Atomic(uint64_t) *lost)
     n_lost = lost;
 }
 
+void log_set_writer(log_writer_fn *fn, void *data)
+{
+    writer = fn;
+    writer_data = data;
+}
+
 static uint64_t count_lines(const char *lines, size_t len)
 {
     uint64_t n = 0;
@@ -100,7 +108,9 @@ static uint64_t count_lines(const char *lines, size_t len)
 
 void log_write(const char *lines, size_t len)
 {
-    if (write(log_fd, lines, len) < 0 && n_lost) /* there is no other place to complain to */
+    if (writer)
+        writer(lines, len, writer_data);
+    else if (write(log_fd, lines, len) < 0 && n_lost) /* there is no other place to complain to */
         atomic_fetch_add_explicit(n_lost, count_lines(lines, len), memory_order_relaxed);
 }
 

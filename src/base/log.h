@@ -22,6 +22,10 @@ const char *log_subject(void);
  * take is lost, and counted if @ret_lost is not NULL. Starts as descriptor 2. */
 void log_set_fd(int fd, _Atomic(uint64_t) *ret_lost);
 
+/* Lines are given to @fn from now on, which does not log itself; NULL: to the descriptor again. */
+typedef void log_writer_fn(const char *lines, size_t len, void *data);
+void log_set_writer(log_writer_fn *fn, void *data);
+
 /* Writes @len bytes of whole lines there. */
 void log_write(const char *lines, size_t len);
 

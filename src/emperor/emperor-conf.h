@@ -20,7 +20,8 @@ struct emperor_conf {
 
     char *pidfile;
     char *procname;
-    char *stats; /* address */
+    char *stats;     /* address */
+    bool log_direct; /* vassals write to the Emperor's standard output and error themselves */
     char *uid, *gid;
     char *binary_path; /* of vassals, instead of liege-instance */
     struct liege_list wrapper_override,

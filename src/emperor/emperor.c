@@ -15,13 +15,17 @@
 
 #include "base/addr.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/cred.h"
 #include "base/log.h"
 #include "base/pidfile.h"
 #include "base/proc.h"
 #include "emperor/court.h"
+#include "emperor/log-out.h"
 #include "emperor/stats.h"
 #include "loop/service.h"
+
+#define LAST_LINES_US (1 * US_PER_SEC) /* that a slow reader of the log is given at the end */
 
 struct emperor {
     const struct emperor_conf *conf;
@@ -31,6 +35,7 @@ struct emperor {
     size_t n_monitors;
     struct stats_server *stats;
     struct pidfile pidfile;
+    struct log_out log;
     struct service service;
 };
 
@@ -141,7 +146,28 @@ static int start_monitors(struct emperor *e, struct errmsg *err)
     return 0;
 }
 
-/* A vassal costs the Emperor three descriptors: it takes as many as it may have. Vassals start with
+static void write_log(const char *lines, size_t len, void *data)
+{
+    log_out_say(data, lines, len);
+}
+
+/* From now on no line is waited for. */
+static int open_log(struct emperor *e)
+{
+    int r = log_out_open(&e->log, e->loop, STDERR_FILENO);
+
+    if (r == 0)
+        log_set_writer(write_log, &e->log);
+    return r;
+}
+
+static void close_log(struct emperor *e)
+{
+    log_set_writer(NULL, NULL);
+    log_out_close(&e->log, LAST_LINES_US);
+}
+
+/* A vassal costs the Emperor four descriptors: it takes as many as it may have. Vassals start with
  * the limit that the Emperor was started with. */
 static int raise_nofile(struct rlimit *ret_before)
 {
@@ -164,6 +190,8 @@ static int prepare(struct emperor *e, struct errmsg *err)
         r = stats_new(&e->court, e->conf->stats, &cred, &e->stats, err);
     if (r == 0 && (r = pidfile_write(&e->pidfile, e->conf->pidfile, false, &cred, err)) < 0)
         (void)errmsg_prefix(err, r, "emperor-pidfile");
+    if (r == 0 && (r = open_log(e)) < 0)
+        (void)errmsg_set_errno(err, r, "cannot open the log");
     if (r == 0)
         r = cred_drop(&cred, err);
     if (r == 0)
@@ -185,6 +213,7 @@ static void release(struct emperor *e)
         e->monitors[i] = monitor_free(e->monitors[i]);
     free(e->monitors);
     e->stats = stats_server_free(e->stats);
+    close_log(e);
     e->loop = loop_free(e->loop);
 }
 
@@ -207,13 +236,14 @@ int emperor_check(const struct emperor_conf *conf, struct errmsg *err)
 int emperor_run(const struct emperor_conf *conf, const char *binary, const char *const *environ,
                 struct errmsg *err)
 {
-    struct emperor e = {.conf = conf};
+    struct emperor e = {.conf = conf, .log = {.io = {.fd = -1}}};
     int r = loop_new(&e.loop);
 
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot make an event loop");
     service_open(&e.service, environ);
     court_init(&e.court, e.loop, conf, binary, environ);
+    e.court.realm.log = &e.log;
     e.court.on_empty = on_empty;
     r = prepare(&e, err);
     if (r == 0)

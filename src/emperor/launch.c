@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -132,8 +133,8 @@ int launch_env(const struct launch *l, struct liege_list *ret)
     return strv_appendf(ret, "LIEGE_%s=%d", VASSAL_ENV_STATUS_FD, VASSAL_FD_STATUS);
 }
 
-/* Runs the program with the vassal's ends of pipe and status channel. */
-static int spawn(const struct launch *l, int pipe_fd, int status_fd, struct proc *ret)
+/* Runs the program with the vassal's ends of pipe, status channel and log (-1: the Emperor's). */
+static int spawn(const struct launch *l, int pipe_fd, int status_fd, int log_fd, struct proc *ret)
 {
     _cleanup_(strv_done) struct liege_list argv = {0}, env = {0};
     _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -144,8 +145,8 @@ static int spawn(const struct launch *l, int pipe_fd, int status_fd, struct proc
         return -ENOMEM;
     int fds[] = {
         [STDIN_FILENO] = l->socket_fd >= 0 ? l->socket_fd : null_fd,
-        [STDOUT_FILENO] = STDOUT_FILENO,
-        [STDERR_FILENO] = STDERR_FILENO,
+        [STDOUT_FILENO] = log_fd >= 0 ? log_fd : STDOUT_FILENO,
+        [STDERR_FILENO] = log_fd >= 0 ? log_fd : STDERR_FILENO,
         [VASSAL_FD_EMPEROR] = pipe_fd,
         [VASSAL_FD_STATUS] = status_fd,
     };
@@ -159,6 +160,18 @@ static int spawn(const struct launch *l, int pipe_fd, int status_fd, struct proc
         .nofile = l->nofile,
     };
     return proc_spawn(&exec, ret);
+}
+
+/* The pipe of the log: our end does not wait, the vassal's does. Whoever runs as another user in
+ * the vassal may open it by its name, /dev/stderr. */
+static int make_log(int ret_fds[2])
+{
+    if (pipe2(ret_fds, O_CLOEXEC) < 0)
+        return -errno;
+    int r = fd_set_nonblock(ret_fds[0], true);
+    if (r == 0 && fchmod(ret_fds[1], 0622) < 0)
+        r = -errno;
+    return r;
 }
 
 /* The program for the vassal: the first of emperor-wrapper-override that can be run, else its own,
@@ -183,6 +196,7 @@ int launch(const struct launch *with, struct launched *ret)
     struct launch chosen = *with, *l = &chosen;
 
     int pipe_fds[2] = {-EBADF, -EBADF}, status_fds[2] = {-EBADF, -EBADF};
+    int log_fds[2] = {-EBADF, -EBADF};
     struct launched done = {.proc = PROC_NONE};
 
     chosen.binary = choose_program(with);
@@ -197,11 +211,15 @@ int launch(const struct launch *with, struct launched *ret)
         return r;
     _cleanup_close_ int our_status = status_fds[0], their_status = status_fds[1];
 
-    r = spawn(l, their_pipe, their_status, &done.proc);
+    r = l->conf->log_direct ? 0 : make_log(log_fds);
+    _cleanup_close_ int our_log = log_fds[0], their_log = log_fds[1];
+    if (r == 0)
+        r = spawn(l, their_pipe, their_status, their_log, &done.proc);
     if (r < 0)
         return r;
     done.pipe_fd = TAKE_FD(our_pipe);
     done.status_fd = TAKE_FD(our_status);
+    done.log_fd = TAKE_FD(our_log);
     *ret = done;
     return 0;
 }

@@ -23,6 +23,7 @@ struct launched {
     struct proc proc;
     int pipe_fd;   /* ipc/bytes.h; non-blocking, close-on-exec, the caller's to close */
     int status_fd; /* ipc/status.h; the same */
+    int log_fd;    /* what it writes to descriptors 1 and 2; -1 with emperor-log-direct; the same */
 };
 
 /* The command line: binary, what comes before, the configuration, what comes after. Returns 0 or

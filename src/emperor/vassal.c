@@ -81,6 +81,7 @@ static void forget_process(struct vassal *v)
     v->end_io.fd = -1;
     (void)hash_remove(&v->realm->by_pid, v->pid_key);
     vassal_talk_close(v);
+    vassal_log_close(&v->log);
 }
 
 /* Which of the ends it was. */
@@ -133,6 +134,10 @@ static int adopt(struct vassal *v, struct launched *started)
     v->end_io = (struct loop_io){.fd = v->proc.pidfd, .fn = on_end};
     (void)snprintf(v->pid_key, sizeof(v->pid_key), "%d", (int)v->proc.pid);
     int r = vassal_talk_open(v, started->pipe_fd, started->status_fd);
+    if (started->log_fd >= 0) {
+        int log_r = vassal_log_open(&v->log, started->log_fd);
+        r = r < 0 ? r : log_r;
+    }
     if (r == 0)
         r = hash_put(&realm->by_pid, v->pid_key, v);
     if (r == 0)
@@ -438,6 +443,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         .status = {.io = {.fd = -1}},
         .since_us = epoch_us(),
     };
+    vassal_log_init(&v->log, realm->loop, realm->log);
     if (!v->id || !v->name || !v->path) {
         (void)vassal_free(v);
         return -ENOMEM;
@@ -464,6 +470,7 @@ struct vassal *vassal_free(struct vassal *v)
     }
     if (v->item)
         v->item->owner = NULL;
+    vassal_log_done(&v->log);
     free(v->id);
     free(v->name);
     free(v->path);

@@ -15,6 +15,7 @@
 #include "emperor/monitor.h"
 #include "emperor/pace.h"
 #include "emperor/throttle.h"
+#include "emperor/vassal-log.h"
 #include "emperor/vassal-state.h"
 #include "ipc/channel.h"
 #include "loop/loop.h"
@@ -27,6 +28,7 @@ struct vassal_realm {
     const struct emperor_conf *conf;
     const char *binary; /* absolute path of the program that vassals run */
     const char *const *environ;
+    struct log_out *log;  /* where vassals' lines go */
     struct rlimit nofile; /* the limit of descriptors that vassals get */
     struct pace pace;
     struct throttle throttle;
@@ -73,6 +75,7 @@ struct vassal {
     struct loop_timer closed_timer; /* the pipe was closed, and the process may just be ending */
     struct loop_timer heart;        /* set once it has sent a heartbeat */
     struct channel status;
+    struct vassal_log log;
     unsigned place; /* monitor->place when it was started */
 
     /* Of the life that is running */

@@ -7,7 +7,8 @@
  * decimal, because a vassal that is forked from a base vassal gets other numbers. */
 
 enum vassal_fd {
-    /* 0: /dev/null, or the listening socket of an on-demand vassal; 1 and 2: the Emperor's log */
+    /* 0: /dev/null, or the listening socket of an on-demand vassal; 1 and 2: the log,
+     * which is a pipe to the Emperor, or with emperor-log-direct what the Emperor has there */
     VASSAL_FD_EMPEROR = 3, /* stream socket, one byte a message: ipc/bytes.h */
     VASSAL_FD_STATUS = 4,  /* SEQPACKET socket, typed messages: ipc/status.h */
     VASSAL_FD_CONFIG = 5,  /* stream socket with the configuration, when it is in no file */
