@@ -145,6 +145,8 @@ static void settled(struct vassal *v, char *address, enum vassal_event event, co
     }
     int r = set_address(v, address);
     free(address);
+    if (v->state == VASSAL_HELD && event != VASSAL_RESUMED)
+        return;
     if (r < 0)
         vassal_handle(v, VASSAL_FAILED, "it cannot have its socket: %s", strerror(-r));
     else

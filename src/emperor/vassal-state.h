@@ -16,6 +16,8 @@ enum vassal_state {
     VASSAL_LOST,    /* it cannot be told anything any more, or does not act on it: it has to end */
     VASSAL_BACKOFF, /* ended too early; is started again when its time has come */
     VASSAL_RESTING, /* does not run until its configuration changes */
+    VASSAL_HOLDING, /* was told to stop by an operator; then it is held */
+    VASSAL_HELD,    /* does not run until an operator starts it, whatever its file does */
     VASSAL_GONE,    /* the record is about to be freed */
     VASSAL_STATE_COUNT,
 };
@@ -29,6 +31,8 @@ enum vassal_event {
     VASSAL_REMOVED,    /* its configuration is gone, or the Emperor stops */
     VASSAL_CONDEMNED,  /* has to end at once */
     VASSAL_PARDONED,   /* whatever it did is forgiven: SIGURG */
+    VASSAL_HALTED,     /* an operator wants it to be down, and to stay down */
+    VASSAL_RESUMED,    /* an operator wants it to run, or to be there for its callers again */
     VASSAL_CALLED,     /* somebody connects to the socket of one that sleeps */
     VASSAL_TURN,       /* what it waits for has come */
     VASSAL_SAID_READY, /* set up; after a reload: the new generation serves */

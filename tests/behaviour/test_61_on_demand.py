@@ -111,6 +111,8 @@ def test_removing_it_removes_the_socket(sleeper, vassals):
     server, at = sleeper("loyal\n")
     vassals.remove("a.ini")
     became(server, "a.ini", "gone")
+    vassals.write("b.ini", "loyal\n")  # a further round of the loop
+    became(server, "b.ini", "asleep")
     assert not at.exists()
     assert server.stop() == 0
 

@@ -26,32 +26,34 @@ static const char action_letters[] = {
 static const struct {
     enum vassal_state state;
     /*                   added, changed, renewed, moved, removed, condemned, pardoned,
-     *                   |        called, turn,
-     *                   |        |    ready, kept, accepting, loyal, asked to stop, closed pipe,
-     *                   |        |    |       silent, ended, early, exiled, can sleep, failed, timer */
+     *                   |        halted, resumed, called, turn,
+     *                   |        |      ready, kept, accepting, loyal, asked to stop, closed pipe,
+     *                   |        |      |       silent, ended, early, exiled, can sleep, failed, timer */
     const char *actions;
 } rows[] = {
-    { VASSAL_NEW,        "q...xx." ".." "......" "....zd." },
-    { VASSAL_ASLEEP,     "q...xx." "q." "......" "....zd." },
-    { VASSAL_WAITING,    "....xxq" ".s" "......" "....zdq" },
-    { VASSAL_STARTING,   ".kkktk." ".." "e.eetc" "uhdezd." },
-    { VASSAL_READY,      ".rqttk." ".." "....tc" "rhdez.." },
-    { VASSAL_OUTDATED,   ".r.ttk." ".r" "....tc" "rhdez.." },
-    { VASSAL_RELOADING,  ".rrttk." ".." "ee..tc" "uhdez.." },
-    { VASSAL_STOPPING,   "c....k." ".." "......" ".xxxx.k" },
-    { VASSAL_RESTARTING, "....ck." ".." "......" ".qqqzdk" },
-    { VASSAL_RETIRING,   ".cccck." ".." "......" ".eeez.k" },
-    { VASSAL_LOST,       ".kkkkk." ".." "......" ".hdez.k" },
-    { VASSAL_BACKOFF,    "qqqqxxq" ".." "......" "....zdh" },
-    { VASSAL_RESTING,    "qqqqxx." ".." "......" "....zd." },
-    { VASSAL_GONE,       "......." ".." "......" "......." },
+    { VASSAL_NEW,        "q...xx." "e..." "......" "....zd." },
+    { VASSAL_ASLEEP,     "q...xx." "eqq." "......" "....zd." },
+    { VASSAL_WAITING,    "....xxq" "e..s" "......" "....zdq" },
+    { VASSAL_STARTING,   ".kkktk." "t..." "e.eetc" "uhdezd." },
+    { VASSAL_READY,      ".rqttk." "t..." "....tc" "rhdez.." },
+    { VASSAL_OUTDATED,   ".r.ttk." "t..r" "....tc" "rhdez.." },
+    { VASSAL_RELOADING,  ".rrttk." "t..." "ee..tc" "uhdez.." },
+    { VASSAL_STOPPING,   "c....k." "...." "......" ".xxxx.k" },
+    { VASSAL_RESTARTING, "....ck." "c..." "......" ".qqqzdk" },
+    { VASSAL_RETIRING,   ".cccck." "cc.." "......" ".eeez.k" },
+    { VASSAL_LOST,       ".kkkkk." "k..." "......" ".hdez.k" },
+    { VASSAL_BACKOFF,    "qqqqxxq" "eq.." "......" "....zdh" },
+    { VASSAL_RESTING,    "qqqqxx." "eq.." "......" "....zd." },
+    { VASSAL_HOLDING,    "....ck." ".c.." "......" ".eeeeek" },
+    { VASSAL_HELD,       "....xx." ".q.." "......" "....zd." },
+    { VASSAL_GONE,       "......." "...." "......" "......." },
 };
 /* clang-format on */
 
 static bool has_process(enum vassal_state s)
 {
     return s != VASSAL_NEW && s != VASSAL_ASLEEP && s != VASSAL_WAITING && s != VASSAL_BACKOFF &&
-           s != VASSAL_RESTING && s != VASSAL_GONE;
+           s != VASSAL_RESTING && s != VASSAL_HELD && s != VASSAL_GONE;
 }
 
 static bool is_end(enum vassal_event e)
