@@ -198,6 +198,31 @@ void court_hear(void *data, struct monitor *m, enum monitor_event event, struct 
         vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
 }
 
+/* True if the event may begin or end a sleep, so that the vassal's socket has to be looked at. */
+static bool needs_settling(const struct vassal *v, enum vassal_event event)
+{
+    bool rests = v->state == VASSAL_BACKOFF || v->state == VASSAL_RESTING;
+
+    return (event == VASSAL_RESUMED && (rests || v->state == VASSAL_HELD)) ||
+           (event == VASSAL_PARDONED && v->state == VASSAL_BACKOFF);
+}
+
+bool court_order(struct vassal *v, enum vassal_event event, const char *why)
+{
+    bool waits = v->state == VASSAL_ASLEEP || v->state == VASSAL_WAITING;
+    bool harmless = event == VASSAL_PARDONED || (waits && event == VASSAL_CHANGED);
+
+    if (vassal_step(v->state, event).action == VASSAL_IGNORE && !harmless)
+        return false;
+    if (event == VASSAL_CHANGED)
+        renew(v, event, why);
+    else if (needs_settling(v, event))
+        vassal_settle(v, event, why);
+    else
+        vassal_handle(v, event, "%s", why);
+    return true;
+}
+
 static void handle_all(struct court *c, enum vassal_event event, const char *why)
 {
     struct vassal *v = NULL;
@@ -220,10 +245,7 @@ void court_pardon(struct court *c, const char *why)
 
     c->realm.throttle = (struct throttle){0};
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
-        if (v->state == VASSAL_BACKOFF)
-            vassal_settle(v, VASSAL_PARDONED, why);
-        else
-            vassal_handle(v, VASSAL_PARDONED, "%s", why);
+        (void)court_order(v, VASSAL_PARDONED, why);
 }
 
 void court_close(struct court *c, const char *why)

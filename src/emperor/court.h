@@ -23,6 +23,10 @@ void court_done(struct court *c);
 /* A monitor's callback; @data is the court. */
 monitor_fn court_hear;
 
+/* What an operator wants of one vassal: VASSAL_CHANGED (its configuration loaded again),
+ * VASSAL_HALTED, VASSAL_RESUMED or VASSAL_PARDONED. False if that changes nothing in its state. */
+bool court_order(struct vassal *v, enum vassal_event event, const char *why);
+
 /* Every vassal: its configuration is loaded again. */
 void court_reload(struct court *c, const char *why);
 

@@ -21,6 +21,7 @@ struct emperor_conf {
     char *pidfile;
     char *procname;
     char *stats;     /* address */
+    char *control;   /* path of a socket */
     bool log_direct; /* vassals write to the Emperor's standard output and error themselves */
     char *uid, *gid;
     char *binary_path; /* of vassals, instead of liege-instance */

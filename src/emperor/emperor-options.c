@@ -51,6 +51,9 @@ const struct liege_option emperor_options[] = {
       .offset = FIELD(on_demand_exec), .arg = "COMMAND",
       .help = "ask this command, with a vassal's name behind it, for the address that starts the "
               "vassal" },
+    { .name = "emperor-control", .type = LIEGE_OPTION_STRING, .offset = FIELD(control),
+      .arg = "PATH",
+      .help = "obey liegectl, for root and the Emperor's own user, on this UNIX socket" },
     { .name = "emperor-log-direct", .type = LIEGE_OPTION_FLAG, .offset = FIELD(log_direct),
       .help = "let vassals write to the Emperor's log themselves; then no lines of theirs are kept" },
     { .name = "emperor-curse-tolerance", .type = LIEGE_OPTION_SECONDS,

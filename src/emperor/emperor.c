@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/pidfile.h"
 #include "base/proc.h"
+#include "emperor/control.h"
 #include "emperor/court.h"
 #include "emperor/log-out.h"
 #include "emperor/stats.h"
@@ -34,6 +35,7 @@ struct emperor {
     struct monitor **monitors;
     size_t n_monitors;
     struct stats_server *stats;
+    struct control *control;
     struct pidfile pidfile;
     struct log_out log;
     struct service service;
@@ -188,6 +190,8 @@ static int prepare(struct emperor *e, struct errmsg *err)
 
     if (r == 0 && e->conf->stats)
         r = stats_new(&e->court, e->conf->stats, &cred, &e->stats, err);
+    if (r == 0 && e->conf->control)
+        r = control_new(&e->court, e->conf->control, &cred, &e->control, err);
     if (r == 0 && (r = pidfile_write(&e->pidfile, e->conf->pidfile, false, &cred, err)) < 0)
         (void)errmsg_prefix(err, r, "emperor-pidfile");
     if (r == 0 && (r = open_log(e)) < 0)
@@ -208,6 +212,7 @@ static int prepare(struct emperor *e, struct errmsg *err)
 
 static void release(struct emperor *e)
 {
+    e->control = control_free(e->control);
     court_done(&e->court);
     for (size_t i = 0; i < e->n_monitors; i++)
         e->monitors[i] = monitor_free(e->monitors[i]);
@@ -228,6 +233,8 @@ int emperor_check(const struct emperor_conf *conf, struct errmsg *err)
         if (r < 0)
             return errmsg_prefix(err, r, "emperor-stats");
     }
+    if (r == 0 && conf->control)
+        r = control_check_address(conf->control, &addr, err);
     for (size_t i = 0; r == 0 && i < conf->emperor.n_items; i++)
         r = monitor_check(conf->emperor.items[i], err);
     return r;

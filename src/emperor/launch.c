@@ -55,7 +55,8 @@ int launch_argv(const struct launch *l, struct liege_list *ret)
 {
     const struct emperor_conf *c = l->conf;
 
-    if (strv_append(ret, l->binary) < 0 || append_each(ret, "--inherit", &c->inherit_before) < 0 ||
+    if (strv_append(ret, l->binary) < 0 || (l->check && strv_append(ret, "--check") < 0) ||
+        append_each(ret, "--inherit", &c->inherit_before) < 0 ||
         append_each(ret, "--include", &c->include_before) < 0 ||
         append_each(ret, "--set", &c->vassal_set) < 0 ||
         strv_appendf(ret, "--%s", monitor_format_of(l->name)) < 0 ||
@@ -126,9 +127,12 @@ int launch_env(const struct launch *l, struct liege_list *ret)
         if (append_variable(ret, *text) < 0)
             return -ENOMEM;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        if (strv_appendf(ret, "%s%s=%d", prefixes[i], VASSAL_ENV_EMPEROR_FD, VASSAL_FD_EMPEROR) <
-                0 ||
-            strv_appendf(ret, "%s%s=%s", prefixes[i], VASSAL_ENV_DIR, l->directory) < 0)
+        if (strv_appendf(ret, "%s%s=%s", prefixes[i], VASSAL_ENV_DIR, l->directory) < 0)
+            return -ENOMEM;
+    if (l->check)
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
+        if (strv_appendf(ret, "%s%s=%d", prefixes[i], VASSAL_ENV_EMPEROR_FD, VASSAL_FD_EMPEROR) < 0)
             return -ENOMEM;
     return strv_appendf(ret, "LIEGE_%s=%d", VASSAL_ENV_STATUS_FD, VASSAL_FD_STATUS);
 }
@@ -156,7 +160,7 @@ static int spawn(const struct launch *l, int pipe_fd, int status_fd, int log_fd,
         .envp = env.items,
         .cwd = l->cwd,
         .fds = fds,
-        .n_fds = COUNT_OF(fds),
+        .n_fds = l->check ? STDERR_FILENO + 1 : COUNT_OF(fds),
         .nofile = l->nofile,
     };
     return proc_spawn(&exec, ret);
@@ -171,6 +175,19 @@ static int make_log(int ret_fds[2])
     int r = fd_set_nonblock(ret_fds[0], true);
     if (r == 0 && fchmod(ret_fds[1], 0622) < 0)
         r = -errno;
+    return r;
+}
+
+int launch_check(const struct launch *l, struct proc *ret, int *ret_output)
+{
+    int fds[2] = {-EBADF, -EBADF};
+    int r = make_log(fds);
+    _cleanup_close_ int ours = fds[0], theirs = fds[1];
+
+    if (r == 0)
+        r = spawn(l, -EBADF, -EBADF, theirs, ret);
+    if (r == 0)
+        *ret_output = TAKE_FD(ours);
     return r;
 }
 

@@ -16,6 +16,7 @@ struct launch {
     const char *program;         /* absolute path of what writes the configuration; NULL: it is read
                                     from the file */
     int socket_fd;               /* becomes descriptor 0; -1: /dev/null does */
+    bool check;                  /* only to check its configuration */
 };
 
 /* The Emperor's side of it. */
@@ -33,6 +34,11 @@ int launch_argv(const struct launch *l, struct liege_list *ret) _must_check_;
 /* The environment: the Emperor's, without its own options and what was meant for it alone, with
  * X_VASSAL_OPTION as X_OPTION, and with what ipc/fdmap.h promises. The same rules. */
 int launch_env(const struct launch *l, struct liege_list *ret) _must_check_;
+
+/* With l->check: starts a process that checks the configuration and ends, with code 0 if it is
+ * good. What it says comes out of *@ret_output, which is non-blocking. Returns 0 or a negative
+ * errno. */
+int launch_check(const struct launch *l, struct proc *ret, int *ret_output) _must_check_;
 
 /* Starts the process; what fails in it is seen as its end. Returns 0 or a negative errno. */
 int launch(const struct launch *l, struct launched *ret) _must_check_;

@@ -14,7 +14,8 @@
 static void put_process(json_t *j, const struct vassal *v)
 {
     bool ending = v->state == VASSAL_STOPPING || v->state == VASSAL_RESTARTING ||
-                  v->state == VASSAL_RETIRING || v->state == VASSAL_LOST;
+                  v->state == VASSAL_RETIRING || v->state == VASSAL_LOST ||
+                  v->state == VASSAL_HOLDING;
     bool serves =
         v->state == VASSAL_READY || v->state == VASSAL_OUTDATED || v->state == VASSAL_RELOADING;
 
@@ -45,7 +46,7 @@ static void put_attributes(json_t *j, const struct vassal *v)
     (void)json_object_set_new(j, "attrs", attrs);
 }
 
-static json_t *vassal_json(const struct vassal *v)
+json_t *stats_of_vassal(const struct vassal *v)
 {
     json_t *j = json_object();
 
@@ -95,7 +96,7 @@ static json_t *document(const void *data)
     for (size_t i = 0; i < sources->n_items; i++)
         (void)json_array_append_new(emperor, json_text(sources->items[i]));
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));) {
-        (void)json_array_append_new(vassals, vassal_json(v));
+        (void)json_array_append_new(vassals, stats_of_vassal(v));
         if (v->delay_us > 0)
             (void)json_array_append_new(blacklist, blacklist_json(v));
     }

@@ -4,6 +4,9 @@
 #include "emperor/court.h"
 #include "ipc/stats-server.h"
 
+/* The object of one vassal; NULL: no memory. */
+json_t *stats_of_vassal(const struct vassal *v);
+
 /* The Emperor's statistics. Keys are uWSGI's; each vassal has besides: state, since, reason,
  * generation, workers and exit. Listens on @address; the file of a UNIX socket belongs to @owner.
  * Returns 0 or a negative errno with @err. To be freed with stats_server_free(). */

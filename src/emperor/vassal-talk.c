@@ -161,6 +161,7 @@ static int on_status_kept(struct channel *c, struct message *m)
 
     (void)clean(m, text, sizeof(text));
     v->generation = m->value;
+    v->kept = true;
     log_warning("vassal %s: reload failed: %s; the old generation goes on serving", v->id, text);
     vassal_handle(v, VASSAL_SAID_KEPT, "reload failed: %s", text);
     return 0;

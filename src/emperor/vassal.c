@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strv.h"
-#include "emperor/launch.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-talk.h"
 #include "ipc/bytes.h"
@@ -56,6 +55,8 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
     (void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
     log_info("vassal %s: %s -> %s, %s", v->id, vassal_state_name(old), vassal_state_name(next),
              reason);
+    if (v->realm->on_state)
+        v->realm->on_state(v->realm, v);
 }
 
 static void set_timer(struct vassal *v, uint64_t delay_us)
@@ -156,12 +157,12 @@ static const char *attribute(const struct vassal *v, const char *key)
     return NULL;
 }
 
-static int try_start(struct vassal *v)
+struct launch vassal_launch(const struct vassal *v)
 {
-    struct launched started = {.proc = PROC_NONE};
     const char *program = attribute(v, v->realm->conf->wrapper_attr);
     const char *cwd = attribute(v, v->realm->conf->chdir_attr);
-    struct launch how = {
+
+    return (struct launch){
         .conf = v->realm->conf,
         .binary = program ? program : v->realm->binary,
         .environ = v->realm->environ,
@@ -172,6 +173,12 @@ static int try_start(struct vassal *v)
         .program = v->program ? v->path : NULL,
         .socket_fd = v->demand ? v->demand->io.fd : -1,
     };
+}
+
+static int try_start(struct vassal *v)
+{
+    struct launched started = {.proc = PROC_NONE};
+    struct launch how = vassal_launch(v);
     int r = launch(&how, &started);
 
     if (r < 0)
@@ -208,6 +215,7 @@ static void start(struct vassal *v)
     v->accepting = false;
     v->loyal = false;
     v->speaks = false;
+    v->kept = false;
     v->ready_mono_us = 0;
     v->generation = 0;
     v->workers = 0;
@@ -231,6 +239,7 @@ static void reload(struct vassal *v)
 {
     turn_take(&v->turn, TURN_US);
     v->n_reloads++;
+    v->kept = false;
     v->asked_mono_us = clock_now_us();
     if (v->item && v->monitor->ops->include)
         v->monitor->ops->include(v->monitor, v->item, NULL);
@@ -444,13 +453,14 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         .since_us = epoch_us(),
     };
     vassal_log_init(&v->log, realm->loop, realm->log);
+    turn_init(&v->turn, &realm->pace);
+    list_init(&v->departed);
+    list_init(&v->waits);
     if (!v->id || !v->name || !v->path) {
         (void)vassal_free(v);
         return -ENOMEM;
     }
-    turn_init(&v->turn, &realm->pace);
     vassal_set_item(v, item);
-    list_init(&v->departed);
     v->first_stamp_us = v->stamp_us;
     *ret = v;
     return 0;

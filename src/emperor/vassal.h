@@ -12,6 +12,7 @@
 #include "emperor/demand.h"
 #include "emperor/emperor-conf.h"
 #include "emperor/errand.h"
+#include "emperor/launch.h"
 #include "emperor/monitor.h"
 #include "emperor/pace.h"
 #include "emperor/throttle.h"
@@ -32,11 +33,13 @@ struct vassal_realm {
     struct rlimit nofile; /* the limit of descriptors that vassals get */
     struct pace pace;
     struct throttle throttle;
-    struct hash by_pid;                         /* decimal pid -> who takes care of its end */
-    struct hash by_address;                     /* of on-demand sockets -> struct vassal */
-    void (*on_end)(struct vassal_realm *realm); /* a process was reaped */
-    void (*on_gone)(struct vassal_realm *r, struct vassal *v); /* @v is for vassal_free() now, but
-                                                                  not before the loop is back */
+    struct hash by_pid;     /* decimal pid -> who takes care of its end */
+    struct hash by_address; /* of on-demand sockets -> struct vassal */
+    void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
+                                                                   be noted; may be NULL */
+    void (*on_end)(struct vassal_realm *realm);                 /* a process was reaped */
+    void (*on_gone)(struct vassal_realm *r, struct vassal *v);  /* @v is for vassal_free() now, but
+                                                                   not before the loop is back */
 };
 
 /* One vassal: its configuration, its process, and what it said. Only vassal.c and vassal-talk.c
@@ -55,6 +58,7 @@ struct vassal {
     struct liege_list attributes; /* KEY=VALUE, of section [emperor] */
 
     struct list departed; /* in the list of those to be freed */
+    struct list waits;    /* control.c: who wants to know how it goes on */
 
     enum vassal_state state;
     uint64_t since_us; /* since the epoch; so are all times below that are not called otherwise */
@@ -80,6 +84,7 @@ struct vassal {
 
     /* Of the life that is running */
     bool accepting, loyal, speaks; /* speaks: on the status channel */
+    bool kept;                     /* the last reload failed */
     uint64_t asked_mono_us;        /* to start or to reload, monotonic */
     uint64_t ready_mono_us;        /* of the first time, monotonic; 0: not yet */
     uint32_t generation, workers;
@@ -117,6 +122,9 @@ static inline bool vassal_runs(const struct vassal *v)
 {
     return v->proc.pid > 0;
 }
+
+/* How its process is started, for as long as it is there. */
+struct launch vassal_launch(const struct vassal *v);
 
 /* True if somebody of the realm takes care of the end of this process. */
 bool realm_awaits(const struct vassal_realm *realm, pid_t pid);
