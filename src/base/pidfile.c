@@ -48,6 +48,13 @@ static int write_new(const struct pidfile *p, const char *name, const struct cre
     return r;
 }
 
+int pidfile_keep(struct pidfile *p, const char *path)
+{
+    *p = (struct pidfile){.path = path ? strdup(path) : NULL};
+    p->written = p->path != NULL;
+    return path && !p->path ? -ENOMEM : 0;
+}
+
 int pidfile_write(struct pidfile *p, const char *path, bool second, const struct cred *owner,
                   struct errmsg *err)
 {

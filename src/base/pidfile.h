@@ -21,6 +21,9 @@ struct pidfile {
 int pidfile_write(struct pidfile *p, const char *path, bool second, const struct cred *owner,
                   struct errmsg *err) _must_check_;
 
+/* @path was written by the program that this process was before. Returns 0 or -ENOMEM. */
+int pidfile_keep(struct pidfile *p, const char *path) _must_check_;
+
 /* The older master is gone: ".2" goes away. Returns 0, or a negative errno with @err. */
 int pidfile_promote(struct pidfile *p, struct errmsg *err) _must_check_;
 

@@ -237,6 +237,12 @@ int sock_listen(const struct addr *a, const struct sock_options *options,
     struct sock_file file = {0};
     char name[sizeof(struct sockaddr_un) + 8];
 
+    if (options->kept && options->kept->fd >= 0) {
+        int kept = adopt(options->kept->fd, err);
+        if (kept >= 0)
+            *ret_file = options->kept->file;
+        return kept;
+    }
     if (a->fd >= 0) {
         int adopted = adopt(a->fd, err);
         if (adopted >= 0)

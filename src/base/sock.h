@@ -7,19 +7,26 @@
 #include "base/addr.h"
 #include "base/errmsg.h"
 
+/* Which file a UNIX socket made; all zero when it made none. */
+struct sock_file {
+    dev_t dev;
+    ino_t ino;
+};
+
+/* A socket that listens already. */
+struct sock_kept {
+    int fd; /* -1: none */
+    struct sock_file file;
+};
+
 /* How a listening socket is made. */
 struct sock_options {
     int backlog;
     mode_t mode; /* of a UNIX socket's file */
     uid_t uid;   /* its owner, -1: whoever we are */
     gid_t gid;
-    bool at_once; /* whoever listens there is not waited for */
-};
-
-/* Which file a UNIX socket made; all zero when it made none. */
-struct sock_file {
-    dev_t dev;
-    ino_t ino;
+    bool at_once;                 /* whoever listens there is not waited for */
+    const struct sock_kept *kept; /* this is it; nothing is bound. NULL, or with fd -1: make one */
 };
 
 /* Binds and listens: non-blocking, close-on-exec. The file of a UNIX socket is made under another

@@ -18,6 +18,7 @@
 #include "conf/conf.h"
 #include "conf/doc.h"
 #include "emperor/emperor.h"
+#include "emperor/upgrade.h"
 #include "instance/registry.h"
 
 static int print(struct buf *b)
@@ -77,10 +78,11 @@ static void warn(const char *text)
     log_warning("%s", text);
 }
 
-static int run_emperor(const struct conf *c, const struct emperor_conf *e, struct errmsg *err)
+static int run_emperor(const struct conf *c, const struct emperor_conf *e, const char *binary,
+                       char *const *argv, struct errmsg *err)
 {
-    _cleanup_free_ char *binary = NULL;
-    int r = program_find(e->binary_path, &binary, err);
+    _cleanup_free_ char *self = NULL;
+    int r = program_self(&self, err);
 
     if (r < 0)
         return r;
@@ -91,14 +93,22 @@ static int run_emperor(const struct conf *c, const struct emperor_conf *e, struc
         title_set("%s", e->procname);
     else
         title_set("liege: emperor%s%s", *c->name ? " " : "", c->name);
-    return emperor_run(e, binary, (const char *const *)environ, err);
+    const struct emperor_start start = {
+        .conf = e,
+        .binary = binary,
+        .self = self,
+        .argv = argv,
+        .environ = (const char *const *)environ,
+    };
+    return emperor_run(&start, err);
 }
 
 /* A configuration with an Emperor. */
 static int be_emperor(const struct conf *c, const struct conf_table *tables, size_t n_tables,
-                      const struct emperor_conf *e, struct errmsg *err)
+                      const struct emperor_conf *e, char *const *argv, struct errmsg *err)
 {
     _cleanup_(buf_done) struct buf out = {0};
+    _cleanup_free_ char *binary = NULL;
 
     log_set_subject("emperor");
     int r = refuse_foreign(c, tables, n_tables, err);
@@ -106,8 +116,10 @@ static int be_emperor(const struct conf *c, const struct conf_table *tables, siz
         r = conf_apply(c, tables, n_tables, warn, err);
     if (r == 0)
         r = emperor_check(e, err);
+    if (r == 0)
+        r = program_find(e->binary_path, &binary, err);
     if (r < 0 || c->action == CONF_RUN)
-        return r < 0 ? r : run_emperor(c, e, err);
+        return r < 0 ? r : run_emperor(c, e, binary, argv, err);
     r = c->action == CONF_SHOW_CONFIG
             ? conf_show(c, &out)
             : buf_printf(&out, "%s: the configuration is valid\n", *c->name ? c->name : "emperor");
@@ -136,8 +148,10 @@ static int act(const struct conf *c, const struct conf_table *tables, size_t n_t
         return print_help(tables, n_tables);
     if (c->action == CONF_VERSION)
         return printf("liege %s\n", LIEGE_VERSION) < 0 || fflush(stdout) != 0 ? -EIO : 0;
+    if (upgrade_is_under_way() && !conf_get(c, "emperor"))
+        return errmsg_set(err, -EINVAL, "the configuration has no Emperor any more");
     if (conf_get(c, "emperor"))
-        return be_emperor(c, tables, n_tables, e, err);
+        return be_emperor(c, tables, n_tables, e, argv, err);
     return become_instance(argv, err);
 }
 
@@ -164,8 +178,10 @@ static int run(char **argv)
         r = act(&conf, tables, n_tables, &emperor, argv, &err);
         conf_release(tables, n_tables);
     }
-    if (r < 0)
+    if (r < 0) {
         log_error("%s", err.text);
+        upgrade_fall_back(argv);
+    }
     conf_done(&conf);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

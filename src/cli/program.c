@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/strv.h"
 
 static const char *const places[] = {"liege-instance", "../libexec/liege/liege-instance"};
 
@@ -31,16 +32,30 @@ static int find_wanted(const char *wanted, char **ret, struct errmsg *err)
     return 0;
 }
 
+int program_self(char **ret, struct errmsg *err)
+{
+    static const char gone[] = " (deleted)"; /* the kernel says so of a file that was replaced */
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n < 0)
+        return errmsg_set_errno(err, -errno, "cannot find this program: /proc/self/exe");
+    self[n] = '\0';
+    if (str_ends(self, gone))
+        self[(size_t)n - strlen(gone)] = '\0';
+    *ret = strdup(self);
+    return *ret ? 0 : errmsg_set_errno(err, -ENOMEM, "cannot find this program");
+}
+
 int program_find(const char *wanted, char **ret, struct errmsg *err)
 {
-    char self[PATH_MAX];
+    _cleanup_free_ char *self = NULL;
 
     if (wanted)
         return find_wanted(wanted, ret, err);
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n < 0)
-        return errmsg_set_errno(err, -errno, "cannot find liege-instance: /proc/self/exe");
-    self[n] = '\0';
+    int r = program_self(&self, err);
+    if (r < 0)
+        return r;
     *strrchr(self, '/') = '\0'; /* the kernel's path is absolute */
 
     for (size_t i = 0; i < COUNT_OF(places); i++) {

@@ -19,9 +19,10 @@
 static bool is_reserved(const char *name, size_t len)
 {
     static const char *const reserved[] = {
-        "EMPEROR_FD",         "EMPEROR_FD_CONFIG", "STATUS_FD",   "BROODLORD_NUM",
-        "EMPEROR_PROXY",      "MASTER_FD",         "VASSALS_DIR", "RELOADS",
-        "ORIGINAL_PROC_NAME", "JAIL_PID",          "VERSION",
+        "EMPEROR_FD",       "EMPEROR_FD_CONFIG",  "STATUS_FD",          "BROODLORD_NUM",
+        "EMPEROR_PROXY",    "MASTER_FD",          "VASSALS_DIR",        "RELOADS",
+        "EMPEROR_STATE_FD", "EMPEROR_PROGRAM_FD", "ORIGINAL_PROC_NAME", "JAIL_PID",
+        "VERSION",
     };
 
     if (str_starts(name, "VASSAL_"))

@@ -284,12 +284,13 @@ int control_check_address(const char *path, struct addr *ret, struct errmsg *err
 }
 
 static int listen_at(struct control *c, const char *path, const struct cred *owner,
-                     struct errmsg *err)
+                     const struct sock_kept *kept, struct errmsg *err)
 {
     const struct sock_options options = {.backlog = BACKLOG,
                                          .mode = 0600,
                                          .uid = owner->set_uid ? owner->uid : (uid_t)-1,
-                                         .gid = owner->set_gid ? owner->gid : (gid_t)-1};
+                                         .gid = owner->set_gid ? owner->gid : (gid_t)-1,
+                                         .kept = kept};
     int r = control_check_address(path, &c->addr, err);
 
     if (r < 0)
@@ -301,8 +302,13 @@ static int listen_at(struct control *c, const char *path, const struct cred *own
     return r < 0 ? errmsg_set_errno(err, r, "emperor-control: cannot listen on %s", path) : 0;
 }
 
+struct sock_kept control_socket(const struct control *c)
+{
+    return (struct sock_kept){.fd = c->io.fd, .file = c->file};
+}
+
 int control_new(struct court *court, const char *path, const struct cred *owner,
-                struct control **ret, struct errmsg *err)
+                const struct sock_kept *kept, struct control **ret, struct errmsg *err)
 {
     struct control *c = calloc(1, sizeof(*c));
 
@@ -315,7 +321,7 @@ int control_new(struct court *court, const char *path, const struct cred *owner,
     };
     list_init(&c->clients);
     loop_task_init(&c->task, on_task);
-    int r = listen_at(c, path, owner, err);
+    int r = listen_at(c, path, owner, kept, err);
     if (r < 0) {
         (void)control_free(c);
         return r;

@@ -132,12 +132,71 @@ static struct vassal *find(struct court *c, const struct monitor *m,
     return v;
 }
 
+/* Its configuration is to be loaded again. One that sleeps reads it when it is called, and one that
+ * is still waiting when its turn comes: but whether it sleeps may have changed. */
+static void renew(struct vassal *v, enum vassal_event event, const char *why)
+{
+    bool waits = v->state == VASSAL_ASLEEP || v->state == VASSAL_WAITING;
+
+    vassal_settle(v, waits && event != VASSAL_MOVED ? VASSAL_ADDED : event, why);
+}
+
+int court_take_in(struct court *c, struct vassal *v)
+{
+    int r = hash_put(&c->vassals, v->id, v);
+
+    if (r < 0)
+        (void)vassal_free(v);
+    return r;
+}
+
+/* The configuration of a vassal of before is there: did it change meanwhile? */
+static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item)
+{
+    bool same = stamp_same_version(&v->stamp, &item->stamp), same_files = true;
+    struct stat st;
+
+    v->restored = false;
+    v->monitor = m;
+    v->place = m->place;
+    vassal_set_item(v, item);
+    for (size_t i = 0; m->ops->include && i < v->n_files; i++) {
+        m->ops->include(m, item, v->files[i].path);
+        if (stat(v->files[i].path, &st) < 0)
+            continue;
+        struct stamp now = stamp_of(&st);
+        same_files &= stamp_same_version(&now, &v->files[i].stamp);
+    }
+    if (v->state == VASSAL_STOPPING)
+        vassal_settle(v, VASSAL_ADDED, "its configuration is back");
+    else if (!same)
+        renew(v, VASSAL_CHANGED, "its configuration changed");
+    else if (!same_files && !v->realm->conf->no_include_watch)
+        renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
+}
+
+/* The monitor has told of all that is there: what is left of before is gone. */
+static void dismiss_unclaimed(struct court *c, const struct monitor *m)
+{
+    struct vassal *v = NULL;
+
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
+        if (v->restored && v->monitor == m) {
+            v->restored = false;
+            vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
+        }
+}
+
 static void on_added(struct court *c, struct monitor *m, struct monitor_item *item)
 {
     const char *id = NULL;
     struct vassal *v = find(c, m, item, &id);
     int r = 0;
 
+    if (v && v->restored) {
+        claim(v, m, item);
+        return;
+    }
     if (v && (v->item || v->monitor != m)) {
         log_error("monitor %s: %s is left out, it is a vassal of monitor %s already", m->source,
                   item->path, v->monitor->source);
@@ -159,15 +218,6 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
     vassal_settle(v, VASSAL_ADDED, "its configuration is there");
 }
 
-/* Its configuration is to be loaded again. One that sleeps reads it when it is called, and one that
- * is still waiting when its turn comes: but whether it sleeps may have changed. */
-static void renew(struct vassal *v, enum vassal_event event, const char *why)
-{
-    bool waits = v->state == VASSAL_ASLEEP || v->state == VASSAL_WAITING;
-
-    vassal_settle(v, waits && event != VASSAL_MOVED ? VASSAL_ADDED : event, why);
-}
-
 static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor_event event)
 {
     vassal_set_item(v, item);
@@ -182,8 +232,12 @@ static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor
 void court_hear(void *data, struct monitor *m, enum monitor_event event, struct monitor_item *item)
 {
     struct court *c = data;
-    struct vassal *v = item->owner;
+    struct vassal *v = item ? item->owner : NULL;
 
+    if (event == MONITOR_SETTLED) {
+        dismiss_unclaimed(c, m);
+        return;
+    }
     if (event == MONITOR_REMOVED && v) {
         item->owner = NULL;
         vassal_set_item(v, NULL);

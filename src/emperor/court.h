@@ -20,6 +20,10 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
                 const char *binary, const char *const *environ);
 void court_done(struct court *c);
 
+/* Takes up a vassal that was made from an earlier Emperor's record. Returns 0, or a negative errno;
+ * then it is freed. */
+int court_take_in(struct court *c, struct vassal *v) _must_check_;
+
 /* A monitor's callback; @data is the court. */
 monitor_fn court_hear;
 

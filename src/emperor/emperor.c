@@ -20,15 +20,20 @@
 #include "base/log.h"
 #include "base/pidfile.h"
 #include "base/proc.h"
+#include "base/strv.h"
 #include "emperor/control.h"
 #include "emperor/court.h"
+#include "emperor/errand.h"
 #include "emperor/log-out.h"
 #include "emperor/stats.h"
+#include "emperor/upgrade.h"
 #include "loop/service.h"
 
-#define LAST_LINES_US (1 * US_PER_SEC) /* that a slow reader of the log is given at the end */
+#define LAST_LINES_US (1 * US_PER_SEC)  /* that a slow reader of the log is given at the end */
+#define TRIAL_US      (60 * US_PER_SEC) /* for the new program to check the configuration */
 
 struct emperor {
+    const struct emperor_start *start;
     const struct emperor_conf *conf;
     struct loop *loop;
     struct court court;
@@ -39,6 +44,8 @@ struct emperor {
     struct pidfile pidfile;
     struct log_out log;
     struct service service;
+    struct upgrade upgrade; /* that this start is the end of */
+    struct errand *trial;   /* of the program that it shall become */
 };
 
 static struct emperor *emperor_of(struct court *c)
@@ -94,12 +101,99 @@ static void on_stop(struct emperor *e)
     court_close(&e->court, "the Emperor stops");
 }
 
+static void write_log(const char *lines, size_t len, void *data)
+{
+    log_out_say(data, lines, len);
+}
+
+/* From now on no line is waited for. */
+static int open_log(struct emperor *e)
+{
+    int r = log_out_open(&e->log, e->loop, STDERR_FILENO);
+
+    if (r == 0)
+        log_set_writer(write_log, &e->log);
+    return r;
+}
+
+static void close_log(struct emperor *e)
+{
+    log_set_writer(NULL, NULL);
+    log_out_close(&e->log, LAST_LINES_US);
+}
+
+/* Becomes the program at start->self; goes on if that fails. */
+static void become_new(struct emperor *e)
+{
+    struct sock_kept sockets[UPGRADE_SOCKET_COUNT] = {
+        [UPGRADE_STATS] = e->stats ? stats_server_socket(e->stats) : (struct sock_kept){.fd = -1},
+        [UPGRADE_CONTROL] = e->control ? control_socket(e->control) : (struct sock_kept){.fd = -1},
+    };
+
+    service_say(&e->service, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=upgrade",
+                (unsigned long long)clock_now_us());
+    log_info("upgrade: becoming %s", e->start->self);
+    int r = service_restore_environment(&e->service);
+    if (r == 0) {
+        close_log(e);
+        r = upgrade_exec(e->start->self, e->start->argv, &e->court, sockets);
+        if (open_log(e) < 0)
+            log_error("cannot open the log again: lines are waited for");
+    }
+    (void)unsetenv("NOTIFY_SOCKET");
+    (void)unsetenv("WATCHDOG_USEC");
+    (void)log_errno(LOG_ERR, r, "upgrade: this program goes on");
+    service_say(&e->service, "READY=1\nSTATUS=upgrade failed");
+}
+
+static void on_trial_end(void *data, const struct errand_end *end)
+{
+    struct emperor *e = data;
+    char how[96];
+
+    e->trial = NULL;
+    if (end->ok && !e->court.closing)
+        become_new(e);
+    else if (!end->ok)
+        log_error("upgrade: %s --check %s, this program goes on", e->start->self,
+                  proc_describe_end(&end->info, how, sizeof(how)));
+}
+
+/* The program that is there now has to understand the configuration before it is trusted. */
+static void on_usr2(struct emperor *e)
+{
+    _cleanup_(strv_done) struct liege_list argv = {0};
+
+    if (e->court.closing || e->trial) {
+        log_info("upgrade: not now, the Emperor %s", e->trial ? "is at it" : "stops");
+        return;
+    }
+    int r = strv_append(&argv, e->start->self);
+    if (r == 0)
+        r = strv_copy(&argv, (const char *const *)e->start->argv + 1);
+    if (r == 0)
+        r = strv_append(&argv, "--check");
+    const struct errand_start start = {
+        .loop = e->loop,
+        .by_pid = &e->court.realm.by_pid,
+        .argv = (const char *const *)argv.items,
+        .environ = (const char *const *)environ,
+        .limit_us = TRIAL_US,
+        .fn = on_trial_end,
+        .data = e,
+    };
+    if (r == 0)
+        r = errand_new(&start, &e->trial);
+    if (r < 0)
+        (void)log_errno(LOG_ERR, r, "upgrade: cannot try %s, this program goes on", e->start->self);
+}
+
 static const struct {
     int sig;
     void (*fn)(struct emperor *e);
 } signal_rules[] = {
-    {SIGHUP, on_hup},  {SIGUSR1, on_usr1}, {SIGURG, on_urg},   {SIGCHLD, on_chld},
-    {SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGQUIT, on_stop},
+    {SIGHUP, on_hup},   {SIGUSR1, on_usr1}, {SIGUSR2, on_usr2}, {SIGURG, on_urg},
+    {SIGCHLD, on_chld}, {SIGINT, on_stop},  {SIGTERM, on_stop}, {SIGQUIT, on_stop},
 };
 
 static void on_signal(int sig, void *data)
@@ -148,27 +242,6 @@ static int start_monitors(struct emperor *e, struct errmsg *err)
     return 0;
 }
 
-static void write_log(const char *lines, size_t len, void *data)
-{
-    log_out_say(data, lines, len);
-}
-
-/* From now on no line is waited for. */
-static int open_log(struct emperor *e)
-{
-    int r = log_out_open(&e->log, e->loop, STDERR_FILENO);
-
-    if (r == 0)
-        log_set_writer(write_log, &e->log);
-    return r;
-}
-
-static void close_log(struct emperor *e)
-{
-    log_set_writer(NULL, NULL);
-    log_out_close(&e->log, LAST_LINES_US);
-}
-
 /* A vassal costs the Emperor four descriptors: it takes as many as it may have. Vassals start with
  * the limit that the Emperor was started with. */
 static int raise_nofile(struct rlimit *ret_before)
@@ -182,27 +255,58 @@ static int raise_nofile(struct rlimit *ret_before)
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
+/* Sockets and files that may need privileges; after an upgrade they are there. */
+static int open_places(struct emperor *e, const struct cred *cred, struct errmsg *err)
+{
+    const struct sock_kept *kept = e->upgrade.sockets;
+    int r = 0;
+
+    if (e->conf->stats)
+        r = stats_new(&e->court, e->conf->stats, cred, &kept[UPGRADE_STATS], &e->stats, err);
+    if (r == 0 && e->conf->control)
+        r = control_new(&e->court, e->conf->control, cred, &kept[UPGRADE_CONTROL], &e->control,
+                        err);
+    if (r < 0)
+        return r;
+    r = upgrade_goes_on(&e->upgrade)
+            ? pidfile_keep(&e->pidfile, e->conf->pidfile)
+            : pidfile_write(&e->pidfile, e->conf->pidfile, false, cred, err);
+    if (r < 0)
+        return errmsg_prefix(err, r, "emperor-pidfile");
+    r = open_log(e);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot open the log") : 0;
+}
+
+/* Who became another user before an upgrade is that user. */
+static int drop_privileges(const struct emperor *e, const struct cred *cred, struct errmsg *err)
+{
+    bool done = (!cred->set_uid || (getuid() == cred->uid && geteuid() == cred->uid)) &&
+                (!cred->set_gid || (getgid() == cred->gid && getegid() == cred->gid));
+
+    return upgrade_goes_on(&e->upgrade) && done ? 0 : cred_drop(cred, err);
+}
+
 /* Everything that needs privileges, then none of them. */
 static int prepare(struct emperor *e, struct errmsg *err)
 {
     struct cred cred = {0};
     int r = cred_parse(e->conf->uid, e->conf->gid, &cred, err);
 
-    if (r == 0 && e->conf->stats)
-        r = stats_new(&e->court, e->conf->stats, &cred, &e->stats, err);
-    if (r == 0 && e->conf->control)
-        r = control_new(&e->court, e->conf->control, &cred, &e->control, err);
-    if (r == 0 && (r = pidfile_write(&e->pidfile, e->conf->pidfile, false, &cred, err)) < 0)
-        (void)errmsg_prefix(err, r, "emperor-pidfile");
-    if (r == 0 && (r = open_log(e)) < 0)
-        (void)errmsg_set_errno(err, r, "cannot open the log");
     if (r == 0)
-        r = cred_drop(&cred, err);
+        r = upgrade_find(&e->upgrade, err);
+    if (r == 0)
+        r = upgrade_check(&e->upgrade, err);
+    if (r == 0)
+        r = open_places(e, &cred, err);
+    if (r == 0)
+        r = drop_privileges(e, &cred, err);
     if (r == 0)
         r = make_monitors(e, err);
     if (r < 0)
         return r;
     r = raise_nofile(&e->court.realm.nofile);
+    if (upgrade_goes_on(&e->upgrade))
+        e->court.realm.nofile = e->upgrade.nofile;
     if (r == 0)
         r = proc_become_subreaper();
     if (r == 0)
@@ -212,6 +316,7 @@ static int prepare(struct emperor *e, struct errmsg *err)
 
 static void release(struct emperor *e)
 {
+    e->trial = errand_free(e->trial);
     e->control = control_free(e->control);
     court_done(&e->court);
     for (size_t i = 0; i < e->n_monitors; i++)
@@ -240,26 +345,40 @@ int emperor_check(const struct emperor_conf *conf, struct errmsg *err)
     return r;
 }
 
-int emperor_run(const struct emperor_conf *conf, const char *binary, const char *const *environ,
-                struct errmsg *err)
+/* What was there before an upgrade goes on; all else begins. */
+static int start(struct emperor *e, struct errmsg *err)
 {
-    struct emperor e = {.conf = conf, .log = {.io = {.fd = -1}}};
+    if (upgrade_goes_on(&e->upgrade))
+        upgrade_restore(&e->upgrade, &e->court, e->monitors, e->n_monitors);
+    int r = start_monitors(e, err);
+    if (r < 0)
+        return r;
+    upgrade_done(&e->upgrade);
+    court_reap_orphans(&e->court); /* who ended while there was no loop */
+    service_watch(&e->service, e->loop);
+    service_say(&e->service, "READY=1\nSTATUS=%zu vassals", e->court.vassals.n_live);
+    log_info("the Emperor is there, pid %d, %zu monitors, vassals run %s", (int)getpid(),
+             e->n_monitors, e->start->binary);
+    return 0;
+}
+
+int emperor_run(const struct emperor_start *with, struct errmsg *err)
+{
+    struct emperor e = {.start = with, .conf = with->conf, .log = {.io = {.fd = -1}}};
     int r = loop_new(&e.loop);
 
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot make an event loop");
-    service_open(&e.service, environ);
-    court_init(&e.court, e.loop, conf, binary, environ);
+    service_open(&e.service, with->environ);
+    court_init(&e.court, e.loop, with->conf, with->binary, with->environ);
     e.court.realm.log = &e.log;
     e.court.on_empty = on_empty;
     r = prepare(&e, err);
     if (r == 0)
-        r = start_monitors(&e, err);
+        r = start(&e, err);
+    if (r < 0 && upgrade_goes_on(&e.upgrade))
+        return r; /* all that is there is for the program of before */
     if (r == 0) {
-        service_watch(&e.service, e.loop);
-        service_say(&e.service, "READY=1\nSTATUS=%zu vassals", e.court.vassals.n_live);
-        log_info("the Emperor is there, pid %d, %zu monitors, vassals run %s", (int)getpid(),
-                 e.n_monitors, binary);
         r = loop_run(e.loop);
         if (r < 0)
             (void)errmsg_set_errno(err, r, "the event loop failed");

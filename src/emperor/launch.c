@@ -24,7 +24,13 @@ static const char *const prefixes[] = {"LIEGE_", "UWSGI_"};
 
 /* Variables, without prefix, that say something of the Emperor's own process. */
 static const char *const own_names[] = {
-    VASSAL_ENV_EMPEROR_FD, VASSAL_ENV_CONFIG_FD, VASSAL_ENV_STATUS_FD, VASSAL_ENV_DIR, "RELOADS",
+    VASSAL_ENV_EMPEROR_FD,
+    VASSAL_ENV_CONFIG_FD,
+    VASSAL_ENV_STATUS_FD,
+    VASSAL_ENV_DIR,
+    EMPEROR_ENV_STATE_FD,
+    EMPEROR_ENV_PROGRAM_FD,
+    "RELOADS",
 };
 
 static int append_each(struct liege_list *argv, const char *option, const struct liege_list *values)

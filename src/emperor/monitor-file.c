@@ -159,7 +159,12 @@ static void look(struct loop_task *t)
     int r = fm->kind->locate(fm);
     if (r < 0)
         file_monitor_cannot_watch(fm, r);
-    note_trouble(fm, scan(fm));
+    r = scan(fm);
+    note_trouble(fm, r);
+    if (r == 0 && !fm->looked) {
+        fm->looked = true;
+        loop_task_queue(fm->loop, &fm->tell_news);
+    }
     if (fm->blind_told && !fm->blind)
         log_info("monitor %s: everything can be watched now", fm->monitor.source);
     fm->blind_told = fm->blind;
@@ -173,8 +178,12 @@ static void tell_news(struct loop_task *t)
 
     while ((first = list_first(&fm->news)) && clock_now_us() < end_us)
         entry_look(container_of(first, struct entry, news));
-    if (first)
+    if (first) {
         loop_task_queue(fm->loop, t);
+    } else if (fm->looked && !fm->settled) {
+        fm->settled = true;
+        fm->monitor.fn(fm->monitor.data, &fm->monitor, MONITOR_SETTLED, NULL);
+    }
 }
 
 static void on_poll(struct loop_timer *t)

@@ -31,6 +31,8 @@ struct file_monitor {
     struct loop_timer poll;
     struct list news; /* struct entry: found by a scan, and not looked at yet */
     struct loop_task tell_news;
+    bool looked;     /* successfully, once */
+    bool settled;    /* MONITOR_SETTLED was sent */
     int trouble;     /* why the last look failed, already logged */
     bool blind;      /* something cannot be watched */
     bool blind_told; /* that was logged */

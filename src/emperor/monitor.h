@@ -46,6 +46,7 @@ enum monitor_event {
     MONITOR_RENEWED, /* not the configuration itself changed, but a file that it includes, perhaps
                         as many others do */
     MONITOR_REMOVED,
+    MONITOR_SETTLED, /* once: what was there at the start has been told; there is no item */
 };
 
 struct monitor;

@@ -53,7 +53,7 @@ json_t *stats_of_vassal(const struct vassal *v)
     json_put_text(j, "id", v->id);
     put_process(j, v);
     json_put_int(j, "born", v->first_stamp_us / US_PER_SEC);
-    json_put_int(j, "last_mod", v->stamp_us / US_PER_SEC);
+    json_put_int(j, "last_mod", v->stamp.mtime_ns / 1000 / US_PER_SEC);
     json_put_int(j, "zerg", 0);
     json_put_text(j, "on_demand", v->demand ? v->demand->address : "");
     json_put_int(j, "suspended", 0);
@@ -114,7 +114,8 @@ static json_t *document(const void *data)
 }
 
 int stats_new(const struct court *c, const char *address, const struct cred *owner,
-              struct stats_server **ret, struct errmsg *err)
+              const struct sock_kept *kept, struct stats_server **ret, struct errmsg *err)
 {
-    return stats_server_new(c->realm.loop, "emperor-stats", address, owner, document, c, ret, err);
+    return stats_server_new(c->realm.loop, "emperor-stats", address, owner, kept, document, c, ret,
+                            err);
 }

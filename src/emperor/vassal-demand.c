@@ -227,6 +227,16 @@ int vassal_settle_ended(struct vassal *v)
     return r;
 }
 
+int vassal_settle_adopt(struct vassal *v, const char *address, const struct sock_file *file, int fd)
+{
+    struct errmsg err = {""};
+    int r = demand_adopt(v->realm->loop, address, file, fd, on_call, v, &v->demand, &err);
+
+    if (r == 0)
+        r = hash_put(&v->realm->by_address, v->demand->address, v);
+    return r;
+}
+
 void vassal_settle_done(struct vassal *v)
 {
     forget_question(v);

@@ -16,5 +16,10 @@ void vassal_settle(struct vassal *v, enum vassal_event event, const char *why);
  * negative errno, which is logged. */
 int vassal_settle_ended(struct vassal *v) _must_check_;
 
+/* Has a socket that an Emperor before this one held: @fd, of @address, with its @file. Returns 0 or
+ * a negative errno, and then the descriptor is closed. */
+int vassal_settle_adopt(struct vassal *v, const char *address, const struct sock_file *file,
+                        int fd) _must_check_;
+
 /* Gives up the socket and any question about it. */
 void vassal_settle_done(struct vassal *v);

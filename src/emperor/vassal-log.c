@@ -150,6 +150,27 @@ void vassal_log_close(struct vassal_log *log)
     close_pipe(log);
 }
 
+int vassal_log_save(const struct vassal_log *log, struct buf *out)
+{
+    char text[4096];
+
+    for (uint64_t pos = oldest(log); log->ring && pos < log->head;) {
+        size_t len = MIN(sizeof(text), (size_t)(log->head - pos));
+        ring_get(log, pos, text, len);
+        if (buf_append(out, text, len) < 0)
+            return -ENOMEM;
+        pos += len;
+    }
+    return 0;
+}
+
+void vassal_log_restore(struct vassal_log *log, const char *data, size_t len, size_t n_begun)
+{
+    if (len > 0)
+        ring_put(log, data, len);
+    log->passed = log->head - MIN(n_begun, (size_t)log->head);
+}
+
 void vassal_log_done(struct vassal_log *log)
 {
     close_pipe(log);

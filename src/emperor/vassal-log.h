@@ -38,6 +38,12 @@ int vassal_log_open(struct vassal_log *log, int fd) _must_check_;
 /* Takes what is in the pipe, ends a line that was not ended, closes the pipe; the ring stays. */
 void vassal_log_close(struct vassal_log *log);
 
+/* Appends what is kept to @out. Returns 0 or -ENOMEM. */
+int vassal_log_save(const struct vassal_log *log, struct buf *out) _must_check_;
+
+/* The reverse, for a fresh one; the last @n_begun of the @len bytes are a line that was begun. */
+void vassal_log_restore(struct vassal_log *log, const char *data, size_t len, size_t n_begun);
+
 /* Lets the ring go; there is no follower any more. */
 void vassal_log_done(struct vassal_log *log);
 

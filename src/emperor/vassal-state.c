@@ -5,6 +5,8 @@
 #include "emperor/vassal-state.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <string.h>
 
 #include "base/macro.h"
 
@@ -239,4 +241,14 @@ const char *vassal_state_name(enum vassal_state state)
     assert(state < VASSAL_STATE_COUNT);
 
     return state_names[state];
+}
+
+int vassal_state_find(const char *name, enum vassal_state *ret)
+{
+    for (int s = 0; s < VASSAL_STATE_COUNT; s++)
+        if (strcmp(state_names[s], name) == 0) {
+            *ret = (enum vassal_state)s;
+            return 0;
+        }
+    return -ENOENT;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "base/macro.h"
+
 /* The life of a vassal. */
 enum vassal_state {
     VASSAL_NEW,        /* known, nothing was done yet */
@@ -78,3 +80,6 @@ struct vassal_step {
 struct vassal_step vassal_step(enum vassal_state state, enum vassal_event event);
 
 const char *vassal_state_name(enum vassal_state state);
+
+/* -ENOENT: no state has this name. */
+int vassal_state_find(const char *name, enum vassal_state *ret) _must_check_;

@@ -171,8 +171,8 @@ static int on_status_file(struct channel *c, struct message *m)
 {
     struct vassal *v = vassal_of(c);
 
-    if (v->item && v->monitor->ops->include && memchr(m->data, '\0', m->len) == NULL)
-        v->monitor->ops->include(v->monitor, v->item, m->data);
+    if (memchr(m->data, '\0', m->len) == NULL)
+        vassal_reads(v, m->data);
     return 0;
 }
 
@@ -207,9 +207,10 @@ int vassal_talk_open(struct vassal *v, int pipe_fd, int status_fd)
 
     v->closed_timer.fn = on_closed;
     v->pipe_io = (struct loop_io){.fd = pipe_fd, .fn = on_pipe};
-    int r = channel_open(&v->status, l, status_fd, status_rules, COUNT_OF(status_rules),
-                         on_status_closed);
-    if (r == 0)
+    int r = status_fd < 0 ? 0
+                          : channel_open(&v->status, l, status_fd, status_rules,
+                                         COUNT_OF(status_rules), on_status_closed);
+    if (r == 0 && pipe_fd >= 0)
         r = loop_io_add(l, &v->pipe_io, EPOLLIN);
     if (r < 0)
         vassal_talk_close(v);

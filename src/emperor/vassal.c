@@ -31,6 +31,8 @@
 #define TURN_US        (2 * US_PER_SEC)
 #define SILENT_TURN_US (100 * US_PER_MS)
 
+#define MAX_FILES 64 /* of which is noted that a configuration includes them */
+
 #define DUMP_US US_PER_SEC /* for saying where it hangs */
 
 static uint64_t epoch_us(void)
@@ -126,8 +128,7 @@ static void on_end(struct loop_io *io, uint32_t events)
     realm->on_end(realm);
 }
 
-/* Takes over the process that was just started. */
-static int adopt(struct vassal *v, struct launched *started)
+static int listen_to(struct vassal *v, struct launched *started)
 {
     struct vassal_realm *realm = v->realm;
 
@@ -157,6 +158,18 @@ static const char *attribute(const struct vassal *v, const char *key)
     return NULL;
 }
 
+int vassal_adopt(struct vassal *v, struct launched *started)
+{
+    int r = listen_to(v, started);
+
+    if (r < 0) { /* the subreaper's reaping takes care of the corpse */
+        (void)proc_signal(&v->proc, SIGKILL);
+        forget_process(v);
+        proc_done(&v->proc);
+    }
+    return r;
+}
+
 struct launch vassal_launch(const struct vassal *v)
 {
     const char *program = attribute(v, v->realm->conf->wrapper_attr);
@@ -181,15 +194,49 @@ static int try_start(struct vassal *v)
     struct launch how = vassal_launch(v);
     int r = launch(&how, &started);
 
-    if (r < 0)
-        return r;
-    r = adopt(v, &started);
-    if (r < 0) { /* the subreaper's reaping takes care of the corpse */
-        (void)proc_signal(&v->proc, SIGKILL);
-        forget_process(v);
-        proc_done(&v->proc);
-    }
-    return r;
+    return r < 0 ? r : vassal_adopt(v, &started);
+}
+
+static void forget_files(struct vassal *v)
+{
+    for (size_t i = 0; i < v->n_files; i++)
+        free(v->files[i].path);
+    free(v->files);
+    v->files = NULL;
+    v->n_files = 0;
+}
+
+int vassal_note_file(struct vassal *v, const char *path, const struct stamp *stamp)
+{
+    struct vassal_file *files = NULL;
+    char *copy = NULL;
+
+    if (v->n_files == MAX_FILES)
+        return 0;
+    files = realloc(v->files, (v->n_files + 1) * sizeof(*files));
+    if (!files)
+        return -ENOMEM;
+    v->files = files;
+    copy = strdup(path);
+    if (!copy)
+        return -ENOMEM;
+    files[v->n_files++] = (struct vassal_file){.path = copy, .stamp = *stamp};
+    return 0;
+}
+
+void vassal_reads(struct vassal *v, const char *path)
+{
+    struct stamp stamp = {0};
+    struct stat st;
+
+    if (!path)
+        forget_files(v);
+    else if (stat(path, &st) == 0)
+        stamp = stamp_of(&st);
+    if (path && vassal_note_file(v, path, &stamp) < 0)
+        return;
+    if (v->item && v->monitor->ops->include)
+        v->monitor->ops->include(v->monitor, v->item, path);
 }
 
 /* Lines up; behind those that are new if it is new as well. */
@@ -227,8 +274,7 @@ static void start(struct vassal *v)
         v->first_run = v->last_run;
     else
         v->n_respawns++;
-    if (v->item && v->monitor->ops->include)
-        v->monitor->ops->include(v->monitor, v->item, NULL);
+    vassal_reads(v, NULL);
 
     int r = try_start(v);
     if (r < 0)
@@ -241,8 +287,7 @@ static void reload(struct vassal *v)
     v->n_reloads++;
     v->kept = false;
     v->asked_mono_us = clock_now_us();
-    if (v->item && v->monitor->ops->include)
-        v->monitor->ops->include(v->monitor, v->item, NULL);
+    vassal_reads(v, NULL);
     int r = vassal_talk_send(v, EMPEROR_BYTE_RELOAD);
     if (r < 0)
         (void)log_errno(LOG_WARNING, r, "vassal %s: cannot tell it to reload", v->id);
@@ -383,6 +428,22 @@ void vassal_speaks(struct vassal *v)
         loop_timer_set(v->realm->loop, &v->timer, v->asked_mono_us + limit_us);
 }
 
+void vassal_restore_state(struct vassal *v, enum vassal_state state, uint64_t timer_us,
+                          uint64_t heart_us)
+{
+    v->state = state;
+    if (timer_us > 0)
+        loop_timer_set(v->realm->loop, &v->timer, timer_us);
+    if (heart_us > 0)
+        loop_timer_set(v->realm->loop, &v->heart, heart_us);
+    if (state == VASSAL_STARTING || state == VASSAL_RELOADING)
+        turn_take(&v->turn, TURN_US);
+    else if (state == VASSAL_OUTDATED || (state == VASSAL_WAITING && timer_us == 0))
+        turn_wait(&v->turn, false);
+    else if (state == VASSAL_ASLEEP && v->demand)
+        demand_listen(v->demand, true);
+}
+
 static void on_heart(struct loop_timer *t)
 {
     struct vassal *v = container_of(t, struct vassal, heart);
@@ -422,7 +483,7 @@ void vassal_set_item(struct vassal *v, struct monitor_item *item)
     if (!item)
         return;
     item->owner = v;
-    v->stamp_us = item->stamp.mtime_ns / 1000;
+    v->stamp = item->stamp;
     v->uid = item->stamp.uid;
     v->gid = item->stamp.gid;
     v->program = item->program;
@@ -461,7 +522,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         return -ENOMEM;
     }
     vassal_set_item(v, item);
-    v->first_stamp_us = v->stamp_us;
+    v->first_stamp_us = v->stamp.mtime_ns / 1000;
     *ret = v;
     return 0;
 }
@@ -485,6 +546,7 @@ struct vassal *vassal_free(struct vassal *v)
     free(v->name);
     free(v->path);
     strv_done(&v->attributes);
+    forget_files(v);
     free(v);
     return NULL;
 }

@@ -50,12 +50,18 @@ struct vassal {
     char *name, *path;
     struct monitor *monitor;
     struct monitor_item *item; /* the monitor's; NULL: the configuration is gone */
-    uint64_t stamp_us;         /* of the configuration, since the epoch */
+    struct stamp stamp;        /* of the configuration */
     uint64_t first_stamp_us;   /* the same when it was added */
-    uid_t uid;                 /* whose it is */
+    bool restored; /* from the Emperor before an upgrade; its monitor has not told of it yet */
+    uid_t uid;     /* whose it is */
     gid_t gid;
     bool program;                 /* the configuration is written by the file, when it is run */
     struct liege_list attributes; /* KEY=VALUE, of section [emperor] */
+    struct vassal_file {
+        char *path;
+        struct stamp stamp; /* when it was read; all zero: it was not there */
+    } * files;              /* that its configuration includes, by its own words */
+    size_t n_files;
 
     struct list departed; /* in the list of those to be freed */
     struct list waits;    /* control.c: who wants to know how it goes on */
@@ -111,6 +117,21 @@ void vassal_set_item(struct vassal *v, struct monitor_item *item);
 
 /* Something happened, for the reason that is given: does what the table says. */
 void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...) _printf_(3, 4);
+
+/* Takes over a process that runs, with our ends of what it has. Returns 0 or a negative errno; then
+ * the process is told to end, and forgotten. */
+int vassal_adopt(struct vassal *v, struct launched *started) _must_check_;
+
+/* Puts it into the state that it had, without doing anything; its deadlines are monotonic times, 0
+ * for none. */
+void vassal_restore_state(struct vassal *v, enum vassal_state state, uint64_t timer_us,
+                          uint64_t heart_us);
+
+/* It has read this file for its configuration; NULL: it begins anew. */
+void vassal_reads(struct vassal *v, const char *path);
+
+/* The same, of a file that was as @stamp says then. Returns 0 or -ENOMEM. */
+int vassal_note_file(struct vassal *v, const char *path, const struct stamp *stamp) _must_check_;
 
 /* It has said on its status channel that it is there. */
 void vassal_speaks(struct vassal *v);

@@ -21,5 +21,10 @@ enum vassal_fd {
 #define VASSAL_ENV_STATUS_FD  "STATUS_FD"   /* only as LIEGE_STATUS_FD */
 #define VASSAL_ENV_DIR        "VASSALS_DIR" /* the directory that is being watched */
 
+/* An Emperor that was started by an upgrade: the memfd with the state of the one before, and the
+ * program of the one before. Never a vassal's. */
+#define EMPEROR_ENV_STATE_FD   "EMPEROR_STATE_FD"
+#define EMPEROR_ENV_PROGRAM_FD "EMPEROR_PROGRAM_FD"
+
 /* Options for vassals: the Emperor's LIEGE_VASSAL_X becomes the vassal's LIEGE_X. */
 #define VASSAL_ENV_OPTION "VASSAL_"

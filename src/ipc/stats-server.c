@@ -146,13 +146,15 @@ static void on_connection(struct loop_io *io, uint32_t events)
 }
 
 int stats_server_new(struct loop *loop, const char *option, const char *address,
-                     const struct cred *owner, stats_document_fn *document, const void *data,
-                     struct stats_server **ret, struct errmsg *err)
+                     const struct cred *owner, const struct sock_kept *kept,
+                     stats_document_fn *document, const void *data, struct stats_server **ret,
+                     struct errmsg *err)
 {
     struct sock_options options = {.backlog = BACKLOG,
                                    .mode = 0660,
                                    .uid = owner->set_uid ? owner->uid : (uid_t)-1,
-                                   .gid = owner->set_gid ? owner->gid : (gid_t)-1};
+                                   .gid = owner->set_gid ? owner->gid : (gid_t)-1,
+                                   .kept = kept};
     struct stats_server *s = calloc(1, sizeof(*s));
 
     if (!s)
@@ -179,6 +181,11 @@ int stats_server_new(struct loop *loop, const char *option, const char *address,
     }
     *ret = s;
     return 0;
+}
+
+struct sock_kept stats_server_socket(const struct stats_server *s)
+{
+    return (struct sock_kept){.fd = s->io.fd, .file = s->file};
 }
 
 struct stats_server *stats_server_free(struct stats_server *s)

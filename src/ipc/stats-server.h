@@ -5,6 +5,7 @@
 
 #include "base/cred.h"
 #include "base/errmsg.h"
+#include "base/sock.h"
 #include "loop/loop.h"
 
 /* Serves statistics: one JSON document a connection, then the end. */
@@ -13,11 +14,16 @@ struct stats_server;
 /* Makes the document of the moment; NULL: no memory. */
 typedef json_t *stats_document_fn(const void *data);
 
-/* Listens on @address; the file of a UNIX socket belongs to @owner. Returns 0 or a negative errno
- * with @err, which begins with @option. */
+/* Listens on @address; the file of a UNIX socket belongs to @owner; @kept (or NULL) is a socket
+ * that listens there already. Returns 0 or a negative errno with @err, which begins with @option.
+ */
 int stats_server_new(struct loop *loop, const char *option, const char *address,
-                     const struct cred *owner, stats_document_fn *document, const void *data,
-                     struct stats_server **ret, struct errmsg *err) _must_check_;
+                     const struct cred *owner, const struct sock_kept *kept,
+                     stats_document_fn *document, const void *data, struct stats_server **ret,
+                     struct errmsg *err) _must_check_;
+
+/* The socket that it listens on. */
+struct sock_kept stats_server_socket(const struct stats_server *s);
 
 /* Closes everything and removes the socket's file. */
 struct stats_server *stats_server_free(struct stats_server *s);

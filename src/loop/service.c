@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/service.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +70,22 @@ void service_close(struct service *s)
         loop_timer_clear(s->loop, &s->timer);
     closep(&s->fd);
     s->fd = -1;
+}
+
+int service_restore_environment(const struct service *s)
+{
+    char to[sizeof(s->to.sun_path) + 1] = "", usec[24];
+    size_t len = s->len > 0 ? s->len - offsetof(struct sockaddr_un, sun_path) : 0;
+
+    if (s->fd < 0)
+        return 0;
+    memcpy(to, s->to.sun_path, len);
+    if (to[0] == '\0')
+        to[0] = '@';
+    (void)snprintf(usec, sizeof(usec), "%llu", (unsigned long long)s->watchdog_us);
+    if (setenv("NOTIFY_SOCKET", to, true) < 0)
+        return -errno;
+    return s->watchdog_us > 0 && setenv("WATCHDOG_USEC", usec, true) < 0 ? -errno : 0;
 }
 
 void service_watch(struct service *s, struct loop *loop)

@@ -25,6 +25,11 @@ struct service {
 void service_open(struct service *s, const char *const *environ);
 void service_close(struct service *s);
 
+/* Puts the variables back, for the program that this process becomes. Returns 0 or a negative
+ * errno.
+ */
+int service_restore_environment(const struct service *s) _must_check_;
+
 /* The loop proves itself from now on: twice in the time that the manager waits. */
 void service_watch(struct service *s, struct loop *loop);
 

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""An Emperor becomes the program that is on the disk now, and keeps its vassals."""
+import os
+import shutil
+import signal
+import socket
+
+import pytest
+
+from harness import load, proc, programs, says, stats
+from harness.foreign import VASSAL, became, said, start_one
+from harness.client import Connection
+
+DONE = r"the upgrade is done: (\d+) vassals go on"
+
+
+@pytest.fixture
+def release(folder):
+    """A copy of the program, which tests replace. -> its path"""
+    (folder / "bin").mkdir()
+    return shutil.copy2(programs.LIEGE, folder / "bin" / "liege")
+
+
+@pytest.fixture
+def govern_copy(start, vassals, folder, release):
+    """govern_copy(*arguments): an Emperor from that copy, whose vassals are apps/foreign/vassal."""
+    def run(*arguments, binary=VASSAL, **kw):
+        server = start("--emperor", vassals.directory, "--emperor-stats", folder / "stats.sock",
+                       "--binary-path", binary, *arguments, program=release, **kw)
+        server.stats = str(folder / "stats.sock")
+        server.wait_line(says.EMPEROR_READY)
+        return server
+    return run
+
+
+def install(release, change=lambda data: data):
+    """Puts another program in its place, as a package manager does it."""
+    new = release.with_suffix(".new")
+    new.write_bytes(change(programs.LIEGE.read_bytes()))
+    new.chmod(0o755)
+    new.rename(release)
+
+
+def upgrade(server, **kw):
+    after = server.log.mark()
+    server.kill(signal.SIGUSR2)
+    found = server.wait_line(DONE, after=after, **kw)
+    assert server.log.find("the upgrade failed", after=after) == []
+    return found
+
+
+def pids(server):
+    return {v["id"]: v["pid"] for v in stats.read(server.stats)["vassals"]}
+
+
+def test_vassals_do_not_notice(govern_copy, vassals, release):
+    server = govern_copy()
+    start_one(server, vassals, "a.ini")
+    start_one(server, vassals, "b.ini")
+    before = stats.read(server.stats)["vassals"]
+    was = os.readlink(f"/proc/{server.pid}/exe")
+    install(release)
+    assert upgrade(server).group(1) == "2"
+    server.wait_line(says.EMPEROR_READY, count=2)
+    assert os.readlink(f"/proc/{server.pid}/exe") == was  # by name, not the deleted one
+    after = stats.read(server.stats)["vassals"]
+    assert sorted(after, key=lambda v: v["id"]) == sorted(before, key=lambda v: v["id"])
+    assert server.log.find('"event": "(reloaded|stop|lost)"') == []
+
+    vassals.touch("a.ini")  # it hears and is heard
+    said(server, "a.ini", "reloaded")
+    became(server, "a.ini", "ready", count=2)
+    os.kill(before[0]["pid"], signal.SIGKILL)
+    became(server, before[0]["id"], "starting", count=2)
+    vassals.remove("b.ini")
+    became(server, "b.ini", "gone")
+    assert server.stop() == 0
+
+
+def test_what_changed_meanwhile_is_seen(govern_copy, vassals):
+    """The directory is changed while no program looks: all of it between two system calls."""
+    server = govern_copy()
+    for name in "abc":
+        start_one(server, vassals, f"{name}.ini")
+    os.kill(server.pid, signal.SIGSTOP)
+    server.kill(signal.SIGUSR2)
+    vassals.write("a.ini", "loyal\nnew yes\n")
+    vassals.remove("b.ini")
+    vassals.write("d.ini", "loyal\n")
+    os.kill(server.pid, signal.SIGCONT)
+    server.wait_line(DONE)
+    assert server.log.find("the upgrade failed") == []
+    said(server, "a.ini", "reloaded")
+    became(server, "b.ini", "gone")
+    became(server, "d.ini", "ready")
+    assert len(server.log.find('c.ini", "event": "(reloaded|started)"')) == 1
+
+
+def test_what_a_configuration_includes_is_still_watched(govern_copy, vassals, folder):
+    common = folder / "common.ini"
+    common.write_text("")
+    server = govern_copy()
+    start_one(server, vassals, text=f"loyal\nfile {common}\n")
+    upgrade(server)
+    server.wait_line(says.EMPEROR_READY, count=2)
+    common.write_text("changed\n")
+    said(server, "a.ini", "reloaded")
+
+
+def test_every_state_goes_through_it(govern_copy, vassals, folder):
+    sockets = folder / "sockets"
+    sockets.mkdir()
+    server = govern_copy("--emperor-on-demand-extension", ".at", "--emperor-throttle", 60000)
+    (vassals.directory / "asleep.ini.at").write_text(f"{sockets}/x\n")
+    vassals.write("asleep.ini", "loyal\nserve 1\n")
+    became(server, "asleep.ini", "asleep")
+    start_one(server, vassals, "ready.ini")
+    vassals.write("resting.ini", "exit 26\n")
+    became(server, "resting.ini", "resting")
+    vassals.write("backoff.ini", "exit 1\n")
+    became(server, "backoff.ini", "backoff")
+    vassals.write("starting.ini", "unready\n")
+    said(server, "starting.ini", "started")
+    start_one(server, vassals, "deaf.ini", "loyal\ndeaf\n")
+    vassals.remove("deaf.ini")
+    said(server, "deaf.ini", "stop")
+    inode = os.stat(sockets / "x").st_ino
+    before = {v["id"]: (v["state"], v["pid"], v["reason"]) for v in stats.read(server.stats)["vassals"]}
+    assert {state for state, _, _ in before.values()} == {
+        "asleep", "ready", "resting", "backoff", "starting", "stopping"}
+    upgrade(server)
+    after = {v["id"]: (v["state"], v["pid"], v["reason"]) for v in stats.read(server.stats)["vassals"]}
+    after["backoff.ini"] = before["backoff.ini"] if after["backoff.ini"][0] == "starting" \
+        else after["backoff.ini"]  # its time may be over just now
+    assert after == before
+    assert os.stat(sockets / "x").st_ino == inode
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(f"{sockets}/x")
+        became(server, "asleep.ini", "starting")
+    proc.kill_all([before["deaf.ini"][1]])
+    became(server, "deaf.ini", "gone")
+
+
+def test_a_program_that_refuses_the_configuration_is_not_trusted(govern_copy, vassals, release):
+    server = govern_copy()
+    start_one(server, vassals)
+    install(release, lambda data: b"#!/bin/sh\necho I do not know that >&2\nexit 1\n")
+    server.kill(signal.SIGUSR2)
+    server.wait_line("I do not know that")
+    server.wait_line("upgrade: .*liege --check exited with code 1, this program goes on")
+    vassals.touch("a.ini")
+    said(server, "a.ini", "reloaded")
+
+
+def test_a_program_that_cannot_be_run_is_not_become(govern_copy, vassals, release):
+    server = govern_copy()
+    start_one(server, vassals)
+    release.unlink()
+    server.kill(signal.SIGUSR2)
+    server.wait_line("this program goes on")
+    vassals.touch("a.ini")
+    said(server, "a.ini", "reloaded")
+
+
+def test_a_program_that_does_not_understand_the_state_gives_way(govern_copy, vassals, release):
+    """Seen too late for a trial: the program of before comes back."""
+    server = govern_copy()
+    start_one(server, vassals)
+    before = pids(server)
+    install(release, lambda data: data.replace(b"state_version", b"state_Version"))
+    server.kill(signal.SIGUSR2)
+    server.wait_line("the upgrade failed, the program of before goes on")
+    server.wait_line(DONE)
+    assert pids(server) == before
+    vassals.touch("a.ini")
+    said(server, "a.ini", "reloaded")
+    install(release)
+    upgrade(server)
+    assert pids(server) == before
+    assert server.stop() == 0
+
+
+@pytest.mark.needs_root
+def test_without_privileges_as_well(govern_copy, vassals, folder):
+    folder.chmod(0o755)
+    pidfile = folder / "pid"
+    server = govern_copy("--uid", "nobody", "--gid", "nogroup", "--emperor-pidfile", pidfile)
+    start_one(server, vassals)
+    before = pids(server)
+    upgrade(server)
+    assert pids(server) == before
+    assert pidfile.read_text() == f"{server.pid}\n"
+    assert server.stop() == 0
+    assert pidfile.read_text() == ""
+
+
+def test_no_request_fails(start, vassals, folder, release):
+    """Applications of liege, whose requests the Emperor has nothing to do with."""
+    instance = programs.LIEGE.parent / "liege-instance"
+    for i in range(3):
+        vassals.write(f"{i}.ini", f"[liege]\nhttp-socket = {folder}/{i}.sock\n"
+                                  f"wsgi-file = {programs.APPS}/python/web.py\n")
+    server = start("--emperor", vassals.directory, "--binary-path", instance, program=release)
+    for i in range(3):
+        became(server, f"{i}.ini", "ready")
+    pid = {}
+    for i in range(3):
+        with Connection(folder / f"{i}.sock") as c:
+            pid[i] = c.request("/pid").body
+    for n in range(5):
+        install(release)
+        upgrade(server)
+        for i in range(3):
+            with Connection(folder / f"{i}.sock") as c:
+                assert c.request("/pid").body == pid[i]
+
+
+def test_the_last_lines_go_along(start, vassals, folder, release):
+    control = folder / "control.sock"
+    server = start("--emperor", vassals.directory, "--emperor-control", control, "--binary-path",
+                   VASSAL, program=release)
+    start_one(server, vassals)
+    upgrade(server)
+    server.wait_line(says.EMPEROR_READY, count=2)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(control))
+        s.sendall(b'{"v": 1, "command": "log", "vassal": "a.ini"}\n')
+        assert b'started' in s.makefile("rb").readline()
