@@ -14,7 +14,7 @@
 #include "conf/doc.h"
 
 struct tables {
-    struct conf_table items[1 + REGISTRY_MAX_TABLES];
+    struct conf_table items[2 + REGISTRY_MAX_TABLES];
     size_t n_items;
 };
 
@@ -74,11 +74,11 @@ static const struct {
 
 int main(int argc, char *argv[])
 {
-    struct tables tables = {.items = {conf_meta_table}};
+    struct tables tables = {.items = {conf_meta_table, conf_logic_table}};
     _cleanup_(buf_done) struct buf out = {0};
     int r = -EINVAL;
 
-    tables.n_items = 1 + registry_fill(NULL, tables.items + 1);
+    tables.n_items = 2 + registry_fill(NULL, tables.items + 2);
     for (size_t i = 0; argc > 1 && i < COUNT_OF(formats); i++)
         if (strcmp(argv[1], formats[i].name) == 0)
             r = formats[i].write(&tables, argv[2], &out);

@@ -30,14 +30,14 @@ static int print(struct buf *b)
 
 static int print_help(const struct conf_table *tables, size_t n_tables)
 {
-    struct conf_table all[REGISTRY_MAX_TABLES + 1] = {conf_meta_table};
+    struct conf_table all[REGISTRY_MAX_TABLES + 2] = {conf_meta_table, conf_logic_table};
     _cleanup_(buf_done) struct buf out = {0};
 
-    memcpy(all + 1, tables, n_tables * sizeof(*tables));
+    memcpy(all + 2, tables, n_tables * sizeof(*tables));
     int r = buf_printf(&out, "usage: liege [OPTION...] [CONFIGURATION...]\n"
                              "       liege --emperor DIRECTORY [OPTION...]\n\n");
     if (r == 0)
-        r = doc_help(all, n_tables + 1, &out);
+        r = doc_help(all, n_tables + 2, &out);
     return r < 0 ? log_errno(LOG_ERR, r, "help") : print(&out);
 }
 
@@ -168,6 +168,7 @@ static int run(char **argv)
         .n_tables = n_tables,
         .suffixes = suffixes,
         .n_suffixes = instance_suffixes(suffixes, COUNT_OF(suffixes)),
+        .has_plugin = instance_has_plugin,
         .version = LIEGE_VERSION,
     };
     struct conf conf = {0};

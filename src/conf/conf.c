@@ -37,7 +37,11 @@ static int load_into(const struct conf_input *in, struct conf *conf, struct errm
     if (r == 0)
         r = environment_read(&l);
     if (r == 0)
+        r = logic_leave(&l, 0);
+    if (r == 0)
         r = cmdline_read(&l);
+    if (r == 0)
+        r = logic_leave(&l, 0);
     if (r == 0)
         r = loader_finish(&l);
     if (r == 0 && !conf->name) {

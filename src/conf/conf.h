@@ -23,9 +23,10 @@ struct conf_table {
                      but are another program's to act on */
 };
 
-/* The options that conf itself acts on: ini, include, set, strict, --help ... For help and manual;
- * it is always known and is not to be passed with the other tables. */
-extern const struct conf_table conf_meta_table;
+/* The options that conf itself acts on: ini, include, set, strict, --help ..., and the keywords of
+ * blocks: for, if-env, endif ... For help and manual; they are always known and are not to be
+ * passed with the other tables. */
+extern const struct conf_table conf_meta_table, conf_logic_table;
 
 /* A setting. Strings belong to the conf. */
 struct conf_setting {
@@ -73,6 +74,8 @@ struct conf_input {
     size_t n_tables;
     const struct conf_suffix *suffixes;
     size_t n_suffixes;
+    bool (*has_plugin)(const char *name); /* for if-plugin; NULL: there are none */
+    bool is_reload;                       /* for if-reload: an instance runs already */
     const char *cwd;     /* absolute: where relative names start, and %v; NULL: the current one */
     const char *binary;  /* %b; may be NULL */
     const char *version; /* %V; may be NULL */

@@ -119,7 +119,7 @@ static const char *env_find(const char *const *list, const char *name, size_t le
     return NULL;
 }
 
-static const char *env_get(const struct expand_world *world, const char *name, size_t len)
+const char *expand_getenv(const struct expand_world *world, const char *name, size_t len)
 {
     const char *value = env_find((const char *const *)world->ienv->items, name, len);
 
@@ -139,7 +139,7 @@ static int replace_env(struct expander *x, struct conf_setting *s, const char *i
     if (n_name == 0 || (*rest != '\0' && n_mark == 0))
         return 0;
 
-    const char *value = env_get(x->world, inner, n_name);
+    const char *value = expand_getenv(x->world, inner, n_name);
     int r = 0;
     if (value)
         r = append(x, out, value, strlen(value));

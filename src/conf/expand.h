@@ -14,6 +14,9 @@ struct expand_world {
     struct liege_list *warnings;   /* takes the dubious; NULL: not wanted */
 };
 
+/* The value of the variable name[0 .. len), or NULL. */
+const char *expand_getenv(const struct expand_world *world, const char *name, size_t len);
+
 /* Expands the value of every setting in place: $(NAME), then @(file), then %(name), and marks the
  * settings that are referred to. Returns 0, or a negative errno with @err ("app.ini:3: ..."). */
 int expand_settings(struct settings *list, const struct expand_world *world,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON configurations: an object of sections, a section an object of options, and an option's value
  * a text, number, true, false or null, or a list of these, which says the option again for each
- * (reference: docs/configuration.md). An array of such objects is several documents.
+ * (reference: docs/configuration.md). A name may stand twice, as in any other format: blocks need
+ * it. An array of such objects is several documents.
  *
  * Pure: bytes in, lines out. jansson judges the whole text first, strictly, and names the line of
  * what is wrong. Its tree does not know lines, and these are promised for every setting; so the
@@ -237,8 +238,7 @@ int json_parse(const char *file, char *text, size_t len, conf_line_fn *fn, void 
 
     if (len >= 3 && memcmp(text, bom, 3) == 0)
         rd.at += 3;
-    _cleanup_json_ json_t *root =
-        json_loadb(rd.at, (size_t)(rd.end - rd.at), JSON_REJECT_DUPLICATES, &error);
+    _cleanup_json_ json_t *root = json_loadb(rd.at, (size_t)(rd.end - rd.at), 0, &error);
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return -ENOMEM;
     if (!root)

@@ -2,10 +2,11 @@
 /* Collecting settings: the list that command line, environment and files add to, and the files that
  * name each other.
  *
- * loader_add() is the only way in. An option that names a file reads it there and then, so that its
- * settings stand where it was named; `inherit` waits until everything else is there. Bounds: files
- * nest 32 deep and 1000 in all, none is longer than 16 MiB; a file that leads back to itself is an
- * error that shows the way. Called by conf.c, which runs the front ends. */
+ * loader_add() is the only way in, and leads through the blocks of logic.c. An option that names a
+ * file reads it there and then, so that its settings stand where it was named; `inherit` waits
+ * until everything else is there. Bounds: files nest 32 deep and 1000 in all, none is longer than
+ * 16 MiB; a file that leads back to itself is an error that shows the way. Called by conf.c, which
+ * runs the front ends. */
 #include "conf/load.h"
 
 #include <assert.h>
@@ -78,6 +79,7 @@ void loader_done(struct loader *l)
         setting_done(&l->inherits[i].setting);
     free(l->inherits);
     settings_done(&l->list);
+    logic_done(&l->logic);
     strv_done(&l->ienv);
     free(l->mode);
     free(l->cwd);
@@ -90,11 +92,24 @@ int loader_add(struct loader *l, const char *key, const char *value, const char 
     /* The strings are only read, and copied by whoever keeps them. */
     const struct conf_setting s = {
         .key = (char *)key, .value = (char *)value, .file = (char *)file, .line = line};
-    int r = meta_immediate(l, &s);
+
+    return logic_line(l, &s);
+}
+
+int loader_act(struct loader *l, const struct conf_setting *s)
+{
+    int r = meta_immediate(l, s);
 
     if (r != 0)
         return r < 0 ? r : 0;
-    return settings_append(&l->list, &s);
+    return settings_append(&l->list, s);
+}
+
+int loader_expand(struct loader *l, const struct conf_setting *s, char **ret)
+{
+    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
+
+    return expand_early(&l->list, s, &world, ret, l->err);
 }
 
 /* "a.ini:2 -> b.ini:1 -> a.ini", where @last names @again again. */
@@ -323,6 +338,7 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
 {
     _cleanup_(reading_done) struct reading rd = {.l = l, .frame = f};
     struct load_frame *outer = l->frame;
+    size_t blocks = logic_enter(&l->logic);
 
     if (f->has_parts && !f->section)
         return errmsg_set(l->err, -EINVAL,
@@ -334,7 +350,7 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
     l->frame = outer;
     if (r == 0 && !rd.found)
         r = refuse_section(&rd);
-    return r;
+    return r < 0 ? r : logic_leave(l, blocks);
 }
 
 /* From now on @f counts: for %N, for the instance's name, for the list of files. */
@@ -360,10 +376,9 @@ static int register_frame(struct loader *l, struct load_frame *f, enum load_kind
 int loader_read_file(struct loader *l, const struct conf_setting *s, struct load_frame *parent,
                      enum load_kind kind)
 {
-    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
     _cleanup_free_ char *name = NULL, *text = NULL;
     size_t len = 0;
-    int r = expand_early(&l->list, s, &world, &name, l->err);
+    int r = loader_expand(l, s, &name);
 
     if (r < 0)
         return r;

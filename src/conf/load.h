@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "conf/conf.h"
+#include "conf/logic.h"
 #include "conf/lookup.h"
 #include "conf/magic.h"
 #include "conf/settings.h"
@@ -43,6 +44,7 @@ struct loader {
     struct load_frame *newest; /* of all frames */
     struct load_frame *frame;  /* the file being read, or NULL */
     struct magic magic;
+    struct logic logic;
     char *mode; /* whose lines of XML files count; NULL: none's */
     size_t n_files;
     char *cwd;
@@ -53,11 +55,18 @@ int loader_init(struct loader *l, const struct conf_input *in, struct conf *conf
                 struct errmsg *err) _must_check_;
 void loader_done(struct loader *l);
 
-/* The one way into the list: a front end says @key = @value, at @file and @line. Immediate meta
- * options are acted on (files are read, here and now), the rest is appended. Does not keep the
- * pointers. Returns 0 or a negative errno with a complete l->err. */
+/* The one way into the list: a front end says @key = @value, at @file and @line. Blocks decide
+ * whether and how often it counts. Does not keep the pointers. Returns 0 or a negative errno with a
+ * complete l->err. */
 int loader_add(struct loader *l, const char *key, const char *value, const char *file,
                unsigned line) _must_check_;
+
+/* @s counts: immediate meta options are acted on (files are read, here and now), the rest is
+ * appended. Returns as loader_add(). */
+int loader_act(struct loader *l, const struct conf_setting *s) _must_check_;
+
+/* Expands the value of @s with what is set so far. *@ret is allocated. Returns as loader_add(). */
+int loader_expand(struct loader *l, const struct conf_setting *s, char **ret) _must_check_;
 
 enum load_kind {
     LOAD_CONFIG,  /* the first of these is the configuration that %N means */

@@ -12,7 +12,7 @@
 
 #include "conf/nearest.h"
 
-/* The @i-th row of all tables, conf's own being the last one; NULL past the end. */
+/* The @i-th row of all tables, conf's own being the last ones; NULL past the end. */
 static const struct liege_option *row_at(const struct lookup *l, size_t i)
 {
     for (size_t t = 0; t < l->n_tables; t++) {
@@ -20,7 +20,10 @@ static const struct liege_option *row_at(const struct lookup *l, size_t i)
             return &l->tables[t].options[i];
         i -= l->tables[t].n_options;
     }
-    return i < conf_meta_table.n_options ? &conf_meta_table.options[i] : NULL;
+    if (i < conf_meta_table.n_options)
+        return &conf_meta_table.options[i];
+    i -= conf_meta_table.n_options;
+    return i < conf_logic_table.n_options ? &conf_logic_table.options[i] : NULL;
 }
 
 bool option_next_name(const struct liege_option *row, const char **pos, struct option_name *ret)
@@ -75,7 +78,9 @@ const struct liege_option *lookup_exact(const struct lookup *l, const char *name
 {
     const struct liege_option *row = conf_find_option(l->tables, l->n_tables, name, NULL);
 
-    return row ? row : conf_find_option(&conf_meta_table, 1, name, NULL);
+    if (!row)
+        row = conf_find_option(&conf_meta_table, 1, name, NULL);
+    return row ? row : conf_find_option(&conf_logic_table, 1, name, NULL);
 }
 
 const struct liege_option *lookup_short(const struct lookup *l, char letter)

@@ -15,8 +15,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/strv.h"
-#include "conf/expand.h"
 #include "conf/load.h"
+#include "conf/logic-word.h"
 #include "conf/lookup.h"
 #include "conf/option.h"
 #include "conf/uwsgi-names.h"
@@ -67,12 +67,6 @@ const struct conf_table conf_meta_table = {
 /* What uWSGI's configuration language has beyond this: to skip it would change what the settings
  * around it mean. */
 static const char *const unsupported[] = {
-    "for", "for-glob", "for-times", "for-readline", "endfor", "end-for",
-    "if-env", "ifenv", "if-not-env", "if-opt", "if-not-opt", "if-exists", "ifexists",
-    "if-not-exists", "if-file", "if-not-file", "if-dir", "ifdir", "if-directory", "if-not-dir",
-    "if-plugin", "ifplugin", "if-not-plugin", "if-reload", "if-not-reload", "if-hostname",
-    "if-not-hostname", "if-hostname-match", "if-not-hostname-match",
-    "else", "endif", "end-if", "end",
     "inject-before", "inject-after",
 };
 /* clang-format on */
@@ -192,6 +186,10 @@ static int on_set(struct loader *l, const struct conf_setting *s)
     }
     if (r < 0)
         return r;
+    if (logic_find_word(name)) {
+        (void)errmsg_set(l->err, 0, "set: '%s' is no option: write it alone", name);
+        return setting_blame(s, -EINVAL, l->err);
+    }
     if (lookup_exact(&l->lookup, name) || meta_is_unsupported(name) || uwsgi_has_option(name))
         return loader_add(l, name, value, s->file, s->line);
     return add_placeholder(l, s, name, value);
@@ -256,10 +254,9 @@ static int on_unenv(struct loader *l, const struct conf_setting *s)
  * not see itself, and becomes an `env` in the end. */
 static int on_ienv(struct loader *l, const struct conf_setting *s)
 {
-    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
     _cleanup_free_ char *value = NULL;
     size_t len = 0;
-    int r = expand_early(&l->list, s, &world, &value, l->err);
+    int r = loader_expand(l, s, &value);
 
     if (r == 0)
         r = env_name_length(l, s, value, &len);

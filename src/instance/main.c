@@ -41,11 +41,11 @@ static int print_buf(int r, struct buf *b)
 
 static int print_help(const struct registry *r)
 {
-    struct conf_table all[INSTANCE_MAX_TABLES + 1] = {conf_meta_table};
+    struct conf_table all[INSTANCE_MAX_TABLES + 2] = {conf_meta_table, conf_logic_table};
     _cleanup_(buf_done) struct buf out = {0};
 
-    memcpy(all + 1, r->tables, r->n_tables * sizeof(*all));
-    return print_buf(doc_help(all, r->n_tables + 1, &out), &out);
+    memcpy(all + 2, r->tables, r->n_tables * sizeof(*all));
+    return print_buf(doc_help(all, r->n_tables + 2, &out), &out);
 }
 
 static int answer(const struct registry *r)
@@ -105,7 +105,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
 
     int r = link_open(&link, env, &err);
     if (r == 0)
-        r = registry_load(args, env, warn, &registry, &err);
+        r = registry_load(args, env, false, warn, &registry, &err);
     if (r == 0)
         r = instance_check(registry, &err);
     if (r != 0) {

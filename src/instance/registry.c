@@ -46,6 +46,11 @@ size_t instance_suffixes(struct conf_suffix *suffixes, size_t max)
     return n_languages;
 }
 
+bool instance_has_plugin(const char *name)
+{
+    return language_find(name) >= 0;
+}
+
 static int set_objects(struct registry *r)
 {
     void *const own[] = {&r->instance, &r->worker, &r->statics, &r->app};
@@ -91,8 +96,8 @@ const struct conf_setting *registry_find_setting(const struct registry *r, const
     return NULL;
 }
 
-int registry_load(const char *const *argv, const char *const *environ, conf_warn_fn *warn,
-                  struct registry **ret, struct errmsg *err)
+int registry_load(const char *const *argv, const char *const *environ, bool is_reload,
+                  conf_warn_fn *warn, struct registry **ret, struct errmsg *err)
 {
     struct registry *r = calloc(1, sizeof(*r));
 
@@ -109,6 +114,8 @@ int registry_load(const char *const *argv, const char *const *environ, conf_warn
         .n_tables = r->n_tables,
         .suffixes = suffixes,
         .n_suffixes = n_suffixes,
+        .has_plugin = instance_has_plugin,
+        .is_reload = is_reload,
         .version = LIEGE_VERSION,
     };
     int e = conf_load(&in, &r->conf, err);

@@ -28,10 +28,10 @@ struct registry {
     size_t n_tables;
 };
 
-/* Loads and applies the configuration. Returns 0, or a negative errno with @err; what was loaded is
- * to be released with registry_free() either way. */
-int registry_load(const char *const *argv, const char *const *environ, conf_warn_fn *warn,
-                  struct registry **ret, struct errmsg *err) _must_check_;
+/* Loads and applies the configuration; @is_reload says that an instance runs already. Returns 0, or
+ * a negative errno with @err; what was loaded is to be released with registry_free() either way. */
+int registry_load(const char *const *argv, const char *const *environ, bool is_reload,
+                  conf_warn_fn *warn, struct registry **ret, struct errmsg *err) _must_check_;
 struct registry *registry_free(struct registry *r);
 
 /* The setting that gave the option @name the value @value, or NULL. */
@@ -43,6 +43,9 @@ size_t instance_tables(struct conf_table *tables, size_t max);
 
 /* Fills @suffixes: which option a bare file name on the command line means. Returns how many. */
 size_t instance_suffixes(struct conf_suffix *suffixes, size_t max);
+
+/* True if @name, or one that uWSGI has for it, is a language that liege knows. */
+bool instance_has_plugin(const char *name);
 
 /* Compares two loads: -EBUSY with @err naming the first option that a reload cannot change. */
 int registry_check_reload(const struct registry *old, const struct registry *new,

@@ -145,7 +145,7 @@ void reload_begin(struct master *m)
     log_info("reload: generation %u is being started", m->n_generations + 1);
     service_say(&m->service, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reload",
                 (unsigned long long)clock_now_us());
-    int r = registry_load(m->start.argv, m->start.environ, m->start.warn, &registry, &err);
+    int r = registry_load(m->start.argv, m->start.environ, true, m->start.warn, &registry, &err);
     if (r == 0)
         r = instance_check(registry, &err);
     if (r == 0)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The same application, configured in INI, YAML, JSON and XML: alone and under an Emperor, checked,
-shown, and with mistakes whose place is named."""
+shown, and with mistakes whose place is named; blocks that repeat or choose settings."""
+import json
+import signal
+
 import pytest
 
 from harness import client, says
@@ -116,6 +119,76 @@ def test_each_format_is_checked_and_shown(start, folder, write, ending):
     ("xml", '<!DOCTYPE x SYSTEM "/etc/passwd">\n<uwsgi/>', r"site\.xml:1: a document type is not"),
 ])
 def test_a_mistake_is_named_with_its_place(start, folder, write, ending, text, complaint):
+    check = start("--check", write(ending, text))
+    assert check.wait() == 1
+    assert check.log.find(complaint), check.log.text()
+
+
+SHOWS_ENVIRONMENT = """
+import json, os
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [json.dumps(dict(os.environ)).encode()]
+"""
+
+
+def test_loops_and_conditions_make_settings(instance, folder):
+    server = instance("""wsgi-file = app.py
+for = one two
+for-times = 2
+env = X_%(_)=%(_)
+endfor
+http-socket = {folder}/%(_).sock
+if-exists = {folder}/%(_).txt
+env = HAS=%(_)
+else
+env = LACKS_IT=yes
+endif
+endfor
+if-env = CHOICE
+env = CHOSEN=%(_)
+endif""", {"app.py": SHOWS_ENVIRONMENT, "two.txt": ""}, env={"CHOICE": "this"})
+    for name in "one", "two":
+        seen = json.loads(client.get(str(folder / f"{name}.sock"), "/").body)
+        assert (seen["X_1"], seen["X_2"], seen["CHOSEN"]) == ("1", "2", "this")
+        assert (seen["HAS"], seen["LACKS_IT"]) == (str(folder / "two.txt"), "yes")
+    assert server.running()
+
+
+def test_a_reload_is_told_from_a_start(instance):
+    server = instance("wsgi-file = app.py\nif-reload\nenv = BY=reload\nelse\nenv = BY=start\nendif",
+                      {"app.py": SHOWS_ENVIRONMENT})
+    assert json.loads(client.get(server.address, "/").body)["BY"] == "start"
+    server.kill(signal.SIGHUP)
+    server.wait_line(says.ended(1))
+    assert json.loads(client.get(server.address, "/").body)["BY"] == "reload"
+
+
+def test_if_plugin_knows_the_languages(start, write):
+    shown = start("--show-config", write("ini", """[liege]
+if-plugin = python
+env = A=1
+endif
+if-plugin = psgi
+env = B=1
+endif
+if-not-plugin = rack
+env = C=1
+endif
+"""))
+    assert shown.wait() == 0
+    assert len(shown.log.find(r"^env = [ABC]=1$")) == 3
+
+
+@pytest.mark.parametrize("ending, text, complaint", [
+    ("ini", "[uwsgi]\nif-env = HOME\nmaster\n", r"site\.ini:2: 'if-env' has no 'endif'"),
+    ("yml", "uwsgi:\n  for: a\n  endif:\n", r"site\.yml:3: 'endif' does not belong to 'for' at .*:2"),
+    ("json", '{"uwsgi": {\n"else": true}}', r"site\.json:2: there is no block"),
+    ("xml", "<uwsgi>\n<whitelist>master</whitelist>\n<processes>2</processes></uwsgi>",
+     r"site\.xml:3: 'processes' is forbidden by the whitelist at .*:2"),
+])
+def test_a_mistake_in_a_block_is_named_with_its_place(start, write, ending, text, complaint):
     check = start("--check", write(ending, text))
     assert check.wait() == 1
     assert check.log.find(complaint), check.log.text()

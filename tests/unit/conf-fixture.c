@@ -99,6 +99,11 @@ void fixture_write(const struct fixture *f, const char *name, const char *text)
     fixture_write_bytes(f, name, text, strlen(text));
 }
 
+static bool has_plugin(const char *name)
+{
+    return strcmp(name, "python") == 0;
+}
+
 int fixture_load(struct fixture *f, ...)
 {
     static const struct conf_suffix suffixes[] = {{".py .wsgi", "module"}, {".psgi", "stats"}};
@@ -118,6 +123,8 @@ int fixture_load(struct fixture *f, ...)
         .n_tables = 1,
         .suffixes = suffixes,
         .n_suffixes = 2,
+        .has_plugin = has_plugin,
+        .is_reload = f->is_reload,
         .cwd = f->folder,
         .binary = "/usr/bin/liege",
         .version = "1.2.3",
@@ -148,6 +155,17 @@ void assert_setting(const struct fixture *f, const char *key, const char *value)
     if (f->err.text[0] != '\0' || !found)
         fail_msg("%s: %s", key, f->err.text[0] ? f->err.text : "not set");
     assert_string_equal(found, value);
+}
+
+void assert_settings(const struct fixture *f, const char *wanted)
+{
+    char text[1024] = "";
+
+    assert_string_equal(f->err.text, "");
+    for (size_t i = 0; i < f->conf.n_settings; i++)
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s;",
+                       f->conf.settings[i].key, f->conf.settings[i].value);
+    assert_string_equal(text, wanted);
 }
 
 static void keep_warning(const char *text)

@@ -28,6 +28,7 @@ struct fixture {
     struct conf conf;
     struct errmsg err;
     const char *environ[20]; /* NULL-terminated */
+    bool is_reload;
 };
 
 int fixture_setup(void **state);
@@ -49,6 +50,9 @@ void assert_refused(struct fixture *f, const char *text, const char *message);
 
 /* Fails the test unless the load was good and the last setting @key is @value. */
 void assert_setting(const struct fixture *f, const char *key, const char *value);
+
+/* Fails the test unless the load was good and all settings are "key=value;", in order. */
+void assert_settings(const struct fixture *f, const char *wanted);
 
 /* Fills the sample from the loaded settings; the warnings, a line each, are in fixture_warnings. */
 int fixture_apply(struct fixture *f);

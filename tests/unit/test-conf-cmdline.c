@@ -97,7 +97,7 @@ static const struct {
     {{"--=1"}, "command line: unknown option '--=1'"},
     {{"--spooler", "x"},
      "command line: '--spooler' is an option of uWSGI that liege does not have"},
-    {{"--if-env", "HOME"}, "command line: 'if-env' is not supported yet"},
+    {{"--if-env", "HOME"}, "command line: 'if-env' has no 'endif'"},
     {{"-Q"}, "command line: unknown option '-Q'"},
     {{"-M\x01"}, "command line: unknown option '-\\x01'"},
     {{"--workers"}, "command line: --workers: the value is missing, a whole number from 1 to 1024"},
