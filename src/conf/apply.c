@@ -13,6 +13,17 @@
 #include "conf/settings.h"
 #include "conf/uwsgi-names.h"
 
+#define UNKNOWN_MAX 100 /* warnings: a loop may say a name 100000 times */
+
+/* What is applied, to what. */
+struct applying {
+    const struct conf *conf;
+    struct lookup lookup;
+    conf_warn_fn *warn;
+    unsigned n_unknown; /* options that were warned about */
+    struct errmsg *err;
+};
+
 typedef int row_fn(const struct liege_option *row, void *object, struct errmsg *err);
 
 /* Calls @fn for each row whose value has a place. */
@@ -55,8 +66,7 @@ static int clear(const struct liege_option *row, void *object, struct errmsg *er
 }
 
 /* Nothing in the tables is called as @s is. */
-static int apply_unknown(const struct conf *c, const struct conf_setting *s,
-                         const struct lookup *lookup, conf_warn_fn *warn, struct errmsg *err)
+static int apply_unknown(struct applying *a, const struct conf_setting *s)
 {
     struct errmsg text = {""};
     char hint[128];
@@ -64,49 +74,51 @@ static int apply_unknown(const struct conf *c, const struct conf_setting *s,
     const char *key = setting_shown(s->key, &shown);
 
     if (uwsgi_has_option(s->key)) {
-        (void)errmsg_set(err, 0,
+        (void)errmsg_set(a->err, 0,
                          "'%s' is an option of uWSGI that liege does not have: remove it, or write "
                          "'set-ph = %s=...' if it is only a variable",
                          key, key);
-        return setting_blame(s, -ENOTSUP, err);
+        return setting_blame(s, -ENOTSUP, a->err);
     }
-    if (s->referenced)
+    if (s->referenced || a->n_unknown > UNKNOWN_MAX)
         return 0;
-    (void)errmsg_set(&text, 0, "unknown option '%s'%s", key,
-                     lookup_suggest(lookup, "", s->key, hint, sizeof(hint)));
+    if (a->n_unknown++ == UNKNOWN_MAX)
+        (void)errmsg_set(&text, 0, "more unknown options follow, which are not named");
+    else
+        (void)errmsg_set(&text, 0, "unknown option '%s'%s", key,
+                         lookup_suggest(&a->lookup, "", s->key, hint, sizeof(hint)));
     (void)setting_blame(s, 0, &text);
-    if (c->strict)
-        return errmsg_set(err, -EINVAL, "%s", text.text);
-    warn(text.text);
+    if (a->conf->strict)
+        return errmsg_set(a->err, -EINVAL, "%s", text.text);
+    a->warn(text.text);
     return 0;
 }
 
-static int apply_setting(const struct conf *c, const struct conf_setting *s,
-                         const struct lookup *lookup, conf_warn_fn *warn, struct errmsg *err)
+static int apply_setting(struct applying *a, const struct conf_setting *s)
 {
     const struct conf_table *table = NULL;
     const struct liege_option *row =
-        conf_find_option(lookup->tables, lookup->n_tables, s->key, &table);
+        conf_find_option(a->lookup.tables, a->lookup.n_tables, s->key, &table);
 
     if (s->placeholder)
         return 0;
     if (!row)
-        return apply_unknown(c, s, lookup, warn, err);
+        return apply_unknown(a, s);
 
-    int r = option_set(row, table->object, s->value, err);
-    return r < 0 ? setting_blame(s, r, err) : 0;
+    int r = option_set(row, table->object, s->value, a->err);
+    return r < 0 ? setting_blame(s, r, a->err) : 0;
 }
 
 int conf_apply(const struct conf *c, const struct conf_table *tables, size_t n_tables,
                conf_warn_fn *warn, struct errmsg *err)
 {
-    const struct lookup lookup = {tables, n_tables};
+    struct applying a = {.conf = c, .lookup = {tables, n_tables}, .warn = warn, .err = err};
     int r = each_row(tables, n_tables, set_default, err);
 
     for (size_t i = 0; i < c->warnings.n_items; i++)
         warn(c->warnings.items[i]);
     for (size_t i = 0; r == 0 && i < c->n_settings; i++)
-        r = apply_setting(c, &c->settings[i], &lookup, warn, err);
+        r = apply_setting(&a, &c->settings[i]);
     if (r == 0)
         r = each_row(tables, n_tables, set_list_default, err);
     return r == -ENOMEM ? errmsg_set(err, r, "out of memory") : r;

@@ -123,6 +123,22 @@ static void assert_shows(struct fixture *f, const char *text, const char *shown)
     buf_done(&out);
 }
 
+/* A loop may say as many as it likes. */
+static void test_many_unknown(void **state)
+{
+    static const char last[] = "app.ini:3: more unknown options follow, which are not named\n";
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nfor-times = 101\nx = 1\nendfor\n"), 0);
+    assert_int_equal(fixture_apply(f), 0);
+    assert_memory_equal(fixture_warnings, "app.ini:3: unknown option 'x'\n", 30);
+    assert_string_equal(fixture_warnings + strlen(fixture_warnings) - strlen(last), last);
+    size_t n = strlen(fixture_warnings);
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nfor-times = 50000\nx = 1\nendfor\n"), 0);
+    assert_int_equal(fixture_apply(f), 0);
+    assert_int_equal(strlen(fixture_warnings), n);
+}
+
 static void test_show(void **state)
 {
     static const char shown[] = "[liege]\n"
@@ -186,6 +202,7 @@ int main(void)
         TEST(test_foreign_table),
         TEST(test_refusals),
         TEST(test_unknown),
+        TEST(test_many_unknown),
         TEST(test_show),
         TEST(test_show_what_does_not_fit),
         cmocka_unit_test(test_uwsgi_names),
