@@ -28,6 +28,17 @@ static int print(struct buf *b)
     return 0;
 }
 
+static int dump_options(const struct conf_table *tables, size_t n_tables)
+{
+    const struct conf_table own[] = {conf_meta_table, conf_logic_table};
+    _cleanup_(buf_done) struct buf out = {0};
+    int r = doc_words(own, COUNT_OF(own), &out);
+
+    if (r == 0)
+        r = doc_words(tables, n_tables, &out);
+    return r < 0 ? log_errno(LOG_ERR, r, "options") : print(&out);
+}
+
 static int print_help(const struct conf_table *tables, size_t n_tables)
 {
     struct conf_table all[REGISTRY_MAX_TABLES + 2] = {conf_meta_table, conf_logic_table};
@@ -103,11 +114,27 @@ static int run_emperor(const struct conf *c, const struct emperor_conf *e, const
     return emperor_run(&start, err);
 }
 
+/* What --check, --show-config and --get want to know. */
+static int answer(const struct conf *c, struct errmsg *err)
+{
+    _cleanup_(buf_done) struct buf out = {0};
+    int r = 0;
+
+    if (c->action == CONF_GET)
+        r = conf_show_value(c, c->get, &out);
+    else if (c->action == CONF_SHOW_CONFIG)
+        r = conf_show(c, &out);
+    else
+        r = buf_printf(&out, "%s: the configuration is valid\n", *c->name ? c->name : "emperor");
+    if (r == -ENOENT)
+        return errmsg_set(err, r, "nothing is called '%s'", c->get);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot answer") : print(&out);
+}
+
 /* A configuration with an Emperor. */
 static int be_emperor(const struct conf *c, const struct conf_table *tables, size_t n_tables,
                       const struct emperor_conf *e, char *const *argv, struct errmsg *err)
 {
-    _cleanup_(buf_done) struct buf out = {0};
     _cleanup_free_ char *binary = NULL;
 
     log_set_subject("emperor");
@@ -118,12 +145,11 @@ static int be_emperor(const struct conf *c, const struct conf_table *tables, siz
         r = emperor_check(e, err);
     if (r == 0)
         r = program_find(e->binary_path, &binary, err);
-    if (r < 0 || c->action == CONF_RUN)
-        return r < 0 ? r : run_emperor(c, e, binary, argv, err);
-    r = c->action == CONF_SHOW_CONFIG
-            ? conf_show(c, &out)
-            : buf_printf(&out, "%s: the configuration is valid\n", *c->name ? c->name : "emperor");
-    return r < 0 ? errmsg_set_errno(err, r, "cannot answer") : print(&out);
+    for (size_t i = 0; r == 0 && i < c->prints.n_items; i++)
+        log_info("%s", c->prints.items[i]);
+    if (r < 0)
+        return r;
+    return c->action == CONF_RUN ? run_emperor(c, e, binary, argv, err) : answer(c, err);
 }
 
 /* A configuration without one: becomes the program that serves. Returns only on failure. */
@@ -146,6 +172,8 @@ static int act(const struct conf *c, const struct conf_table *tables, size_t n_t
 {
     if (c->action == CONF_HELP)
         return print_help(tables, n_tables);
+    if (c->action == CONF_DUMP_OPTIONS)
+        return dump_options(tables, n_tables);
     if (c->action == CONF_VERSION)
         return printf("liege %s\n", LIEGE_VERSION) < 0 || fflush(stdout) != 0 ? -EIO : 0;
     if (upgrade_is_under_way() && !conf_get(c, "emperor"))
@@ -173,18 +201,23 @@ static int run(char **argv)
     };
     struct conf conf = {0};
     struct errmsg err = {"cannot go on"};
+    int code = EXIT_FAILURE;
 
     int r = conf_load(&in, &conf, &err);
-    if (r == 0) {
+    if (r == 0 && conf.action == CONF_EXIT) {
+        log_info("%s", err.text);
+        code = conf.exit_code;
+    } else if (r == 0) {
         r = act(&conf, tables, n_tables, &emperor, argv, &err);
         conf_release(tables, n_tables);
+        code = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     if (r < 0) {
         log_error("%s", err.text);
         upgrade_fall_back(argv);
     }
     conf_done(&conf);
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return code;
 }
 
 int main(int argc, char *argv[])

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/strv.h"
+#include "conf/declare.h"
 #include "conf/format.h"
 #include "conf/load.h"
 #include "conf/meta.h"
@@ -44,6 +45,17 @@ static int add_option(struct words *w, const struct liege_option *row, const cha
     return loader_add(w->l, key, value, where, 0);
 }
 
+/* As add_option(), for an option that a configuration has declared. */
+static int add_declared(struct words *w, const struct conf_setting *declared, const char *name,
+                        const char *attached)
+{
+    if (attached || !declare_wants_value(declared))
+        return loader_add(w->l, name, attached ? attached : "", where, 0);
+    if (!*w->next)
+        return errmsg_set(w->l->err, -EINVAL, "%s: --%s: the value is missing", where, name);
+    return loader_add(w->l, name, *w->next++, where, 0);
+}
+
 static int refuse_long(struct words *w, const char *name, const char *candidates)
 {
     char hint[128];
@@ -72,6 +84,9 @@ static int read_long(struct words *w, const char *word)
     const struct liege_option *row = lookup_exact(&w->l->lookup, name);
     if (row)
         return add_option(w, row, name, said, attached);
+    const struct conf_setting *declared = declare_find(w->l, name);
+    if (declared)
+        return add_declared(w, declared, name, attached);
     if (meta_is_unsupported(name))
         return loader_add(w->l, name, "", where, 0); /* says so */
     if (uwsgi_has_option(name))

@@ -25,6 +25,8 @@ void conf_done(struct conf *c)
     strv_done(&c->env);
     strv_done(&c->unenv);
     strv_done(&c->warnings);
+    strv_done(&c->prints);
+    free(c->get);
     free(c->name);
     *c = (struct conf){0};
 }
@@ -67,6 +69,8 @@ int conf_load(const struct conf_input *in, struct conf *ret, struct errmsg *err)
 
     (void)errmsg_set(err, 0, "%s", "");
     int r = load_into(in, &conf, err);
+    if (r == -ECANCELED && conf.action == CONF_EXIT)
+        r = 0;
     if (r == -ENOMEM)
         return errmsg_set(err, r, "out of memory");
     if (r < 0)

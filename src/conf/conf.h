@@ -47,15 +47,21 @@ struct conf {
     struct liege_list env;      /* NAME=VALUE of `env` and `ienv`; a name stands once, and either */
     struct liege_list unenv;    /* here or among the names of `unenv`: what was said last */
     struct liege_list warnings; /* dubious things met while loading; conf_apply() passes them on */
+    struct liege_list prints;   /* texts of `print` and `iprint`, for the log */
+    char *get;                  /* with CONF_GET: the name whose value is asked for */
+    int exit_code;              /* with CONF_EXIT */
     bool strict;
     enum conf_action {
         CONF_RUN,
-        CONF_CHECK,       /* --check */
-        CONF_SHOW_CONFIG, /* --show-config */
-        CONF_VERSION,     /* --version */
-        CONF_HELP,        /* --help */
-    } action;             /* of several, the one that stands last here */
-    char *name;           /* of the instance: base name of the first configuration file, or "" */
+        CONF_CHECK,        /* --check */
+        CONF_SHOW_CONFIG,  /* --show-config */
+        CONF_GET,          /* --get */
+        CONF_DUMP_OPTIONS, /* --dump-options: from here on the settings do not matter */
+        CONF_VERSION,      /* --version */
+        CONF_HELP,         /* --help */
+        CONF_EXIT,         /* `exit` at the place that @err of conf_load() says: no settings */
+    } action;              /* of several, the one that stands last here */
+    char *name;            /* of the instance: base name of the first configuration file, or "" */
 };
 
 /* A word on the command line that ends in one of @suffixes is the value of the option @key: "liege
@@ -109,6 +115,11 @@ const char *conf_get(const struct conf *c, const char *key);
  */
 const struct liege_option *conf_find_option(const struct conf_table *tables, size_t n_tables,
                                             const char *name, const struct conf_table **ret_table);
+
+/* Appends the value of @name to @out, with a newline: of an option that may be repeated all of
+ * them, of another one the last, of a variable what %(name) is. Returns 0, -ENOENT if nothing is
+ * called so, or -ENOMEM. */
+int conf_show_value(const struct conf *c, const char *name, struct buf *out) _must_check_;
 
 /* Appends the configuration to @out as INI text that gives the same settings when it is loaded.
  * What INI cannot hold (several lines in a value, blanks at its ends) stands there as a comment

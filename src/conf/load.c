@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/strv.h"
+#include "conf/declare.h"
 #include "conf/expand.h"
 #include "conf/format.h"
 #include "conf/meta.h"
@@ -80,6 +81,7 @@ void loader_done(struct loader *l)
     free(l->inherits);
     settings_done(&l->list);
     logic_done(&l->logic);
+    settings_done(&l->declared);
     strv_done(&l->ienv);
     free(l->mode);
     free(l->cwd);
@@ -98,8 +100,10 @@ int loader_add(struct loader *l, const char *key, const char *value, const char 
 
 int loader_act(struct loader *l, const struct conf_setting *s)
 {
-    int r = meta_immediate(l, s);
+    int r = declare_act(l, s);
 
+    if (r == 0)
+        r = meta_immediate(l, s);
     if (r != 0)
         return r < 0 ? r : 0;
     return settings_append(&l->list, s);

@@ -45,7 +45,9 @@ struct loader {
     struct load_frame *frame;  /* the file being read, or NULL */
     struct magic magic;
     struct logic logic;
-    char *mode; /* whose lines of XML files count; NULL: none's */
+    struct settings declared; /* options: what they stand for is the value */
+    unsigned declare_depth;   /* of declared options in each other */
+    char *mode;               /* whose lines of XML files count; NULL: none's */
     size_t n_files;
     char *cwd;
     struct errmsg *err;

@@ -54,13 +54,13 @@ static enum logic_mode mode_of(struct logic *logic)
     return b ? b->mode : LOGIC_RUN;
 }
 
-/* Counts lines and items of loops. */
-static int charge(struct loader *l, const struct conf_setting *s, size_t n)
+int logic_count(struct loader *l, const struct conf_setting *s, size_t n)
 {
     l->logic.n_lines += n;
     if (l->logic.n_lines <= LOGIC_LINES_MAX)
         return 0;
-    (void)errmsg_set(l->err, 0, "loops say more than %d lines", LOGIC_LINES_MAX);
+    (void)errmsg_set(l->err, 0, "loops and declared options say more than %d lines",
+                     LOGIC_LINES_MAX);
     return setting_blame(s, -E2BIG, l->err);
 }
 
@@ -169,7 +169,7 @@ static int begin_loop(struct loader *l, struct logic_block *b, const struct conf
         b->first = *next;
         b->item = b->values.items[0];
     }
-    return charge(l, s, b->values.n_items);
+    return logic_count(l, s, b->values.n_items);
 }
 
 /* An if begins, whose condition holds or not. */
@@ -305,7 +305,7 @@ static int play(struct loader *l, struct logic_block *b)
         b->item = b->values.items[i];
         for (size_t next = 0; r == 0 && next < b->body.n_items;) {
             const struct conf_setting *s = &b->body.items[next++];
-            r = charge(l, s, 1);
+            r = logic_count(l, s, 1);
             if (r == 0)
                 r = take_line(l, s, &next);
         }

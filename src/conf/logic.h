@@ -51,6 +51,10 @@ void logic_done(struct logic *logic);
  * with a complete message. */
 int logic_line(struct loader *l, const struct conf_setting *s) _must_check_;
 
+/* Counts @n lines or items that @s makes of itself. Returns 0, or -E2BIG with a complete message
+ * when that are too many. */
+int logic_count(struct loader *l, const struct conf_setting *s, size_t n) _must_check_;
+
 /* A file begins: it cannot close what is open. Returns what logic_leave() wants. */
 size_t logic_enter(struct logic *logic);
 

@@ -15,6 +15,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/strv.h"
+#include "conf/declare.h"
+#include "conf/envdir.h"
 #include "conf/load.h"
 #include "conf/logic-word.h"
 #include "conf/lookup.h"
@@ -49,12 +51,29 @@ static const struct liege_option rows[] = {
       .help = "as env, and $(NAME) in the configuration sees it too" },
     { .name = "unenv", .type = LIEGE_OPTION_LIST, .arg = "NAME",
       .help = "remove a variable from the environment of the instance" },
+    { .name = "envdir", .type = LIEGE_OPTION_LIST, .arg = "FOLDER",
+      .help = "set the variables that the files of a folder are, as daemontools' envdir does" },
+    { .name = "early-envdir", .type = LIEGE_OPTION_LIST, .arg = "FOLDER",
+      .help = "as envdir, and $(NAME) in the configuration sees them too" },
+    { .name = "declare-option", .aliases = "declare-option2", .type = LIEGE_OPTION_LIST,
+      .arg = "NAME=OPTION=VALUE;...",
+      .help = "make an option that stands for others; the words of its value are $1, $2 ..." },
+    { .name = "print", .type = LIEGE_OPTION_LIST, .arg = "TEXT",
+      .help = "write a text with everything expanded to the log" },
+    { .name = "iprint", .type = LIEGE_OPTION_LIST, .arg = "TEXT",
+      .help = "as print, expanded with what was set before" },
+    { .name = "exit", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_VALUELESS, .arg = "CODE",
+      .help = "read no further and end with this code, 0 if there is none" },
     { .name = "strict", .type = LIEGE_OPTION_FLAG,
       .help = "make an unknown option an error" },
     { .name = "check", .type = LIEGE_OPTION_FLAG,
       .help = "check the configuration and start nothing" },
     { .name = "show-config", .type = LIEGE_OPTION_FLAG,
       .help = "print the configuration with everything expanded and exit" },
+    { .name = "get", .type = LIEGE_OPTION_STRING, .arg = "NAME",
+      .help = "print the value of an option or placeholder and exit" },
+    { .name = "dump-options", .type = LIEGE_OPTION_FLAG,
+      .help = "print the names of all options and exit" },
     { .name = "version", .type = LIEGE_OPTION_FLAG,
       .help = "print the version and exit" },
     { .name = "help", .aliases = "h", .type = LIEGE_OPTION_FLAG,
@@ -190,7 +209,8 @@ static int on_set(struct loader *l, const struct conf_setting *s)
         (void)errmsg_set(l->err, 0, "set: '%s' is no option: write it alone", name);
         return setting_blame(s, -EINVAL, l->err);
     }
-    if (lookup_exact(&l->lookup, name) || meta_is_unsupported(name) || uwsgi_has_option(name))
+    if (lookup_exact(&l->lookup, name) || declare_find(l, name) || meta_is_unsupported(name) ||
+        uwsgi_has_option(name))
         return loader_add(l, name, value, s->file, s->line);
     return add_placeholder(l, s, name, value);
 }
@@ -272,6 +292,97 @@ static int on_ienv(struct loader *l, const struct conf_setting *s)
     return settings_append(&l->list, &known);
 }
 
+/* An envdir_fn: what a final one says goes into the environment of the instance. */
+static int set_variable(void *userdata, const char *name, const char *value)
+{
+    struct conf *c = userdata;
+
+    forget_env(&c->env, name, strlen(name));
+    forget_env(&c->unenv, name, strlen(name));
+    return value ? strv_appendf(&c->env, "%s=%s", name, value) : strv_append(&c->unenv, name);
+}
+
+static int on_envdir(struct loader *l, const struct conf_setting *s)
+{
+    int r = envdir_read(l->cwd, s->value, set_variable, l->conf, l->err);
+
+    return r < 0 ? setting_blame(s, r, l->err) : 0;
+}
+
+/* An envdir_fn: from now on $(NAME) sees it. */
+static int set_early_variable(void *userdata, const char *name, const char *value)
+{
+    struct liege_list *ienv = userdata;
+
+    forget_env(ienv, name, strlen(name));
+    return value ? strv_appendf(ienv, "%s=%s", name, value) : 0;
+}
+
+static int on_early_envdir(struct loader *l, const struct conf_setting *s)
+{
+    _cleanup_free_ char *folder = NULL;
+    struct conf_setting known = *s;
+    int r = loader_expand(l, s, &folder);
+
+    if (r < 0)
+        return r;
+    r = envdir_read(l->cwd, folder, set_early_variable, &l->ienv, l->err);
+    if (r < 0)
+        return setting_blame(s, r, l->err);
+    known.value = folder;
+    return settings_append(&l->list, &known); /* it becomes an envdir in the end */
+}
+
+static int on_print(struct loader *l, const struct conf_setting *s)
+{
+    return strv_append(&l->conf->prints, s->value);
+}
+
+static int on_iprint(struct loader *l, const struct conf_setting *s)
+{
+    _cleanup_free_ char *text = NULL;
+    int r = loader_expand(l, s, &text);
+
+    return r < 0 ? r : strv_append(&l->conf->prints, text);
+}
+
+/* Ends the load; conf_load() knows that this is no failure. */
+static int on_exit_code(struct loader *l, const struct conf_setting *s)
+{
+    char *end = NULL;
+    unsigned long code = strtoul(s->value, &end, 10);
+    struct shown shown;
+
+    if (*end != '\0' || code > 255 || strspn(s->value, "0123456789") != strlen(s->value)) {
+        (void)errmsg_set(l->err, 0, "exit: '%s' is not a whole number from 0 to 255",
+                         setting_shown(s->value, &shown));
+        return setting_blame(s, -EINVAL, l->err);
+    }
+    l->conf->action = CONF_EXIT;
+    l->conf->exit_code = (int)code;
+    (void)errmsg_set(l->err, 0, "exit = %lu", code);
+    return setting_blame(s, -ECANCELED, l->err);
+}
+
+/* Asks for @action instead of running, unless something above it is asked for. */
+static void want(struct loader *l, enum conf_action action)
+{
+    if (action > l->conf->action)
+        l->conf->action = action;
+}
+
+static int on_get(struct loader *l, const struct conf_setting *s)
+{
+    char *name = strdup(s->value);
+
+    if (!name)
+        return -ENOMEM;
+    free(l->conf->get);
+    l->conf->get = name;
+    want(l, CONF_GET);
+    return 0;
+}
+
 /* Reads the value of one of our flags. */
 static int read_flag(struct loader *l, const struct conf_setting *s, bool *ret)
 {
@@ -309,9 +420,17 @@ static const struct act acts[] = {
     { "ienv",            .immediate = on_ienv, .final = on_env },
     { "env",             .final = on_env },
     { "unenv",           .final = on_unenv },
+    { "envdir",          .final = on_envdir },
+    { "early-envdir",    .immediate = on_early_envdir, .final = on_envdir },
+    { "declare-option",  .immediate = declare_option },
+    { "print",           .final = on_print },
+    { "iprint",          .immediate = on_iprint },
+    { "exit",            .immediate = on_exit_code },
     { "strict",          .final = on_strict },
     { "check",           .action = CONF_CHECK },
     { "show-config",     .action = CONF_SHOW_CONFIG },
+    { "get",             .final = on_get },
+    { "dump-options",    .action = CONF_DUMP_OPTIONS },
     { "version",         .action = CONF_VERSION },
     { "help",            .action = CONF_HELP },
 };
@@ -333,7 +452,8 @@ int meta_immediate(struct loader *l, const struct conf_setting *s)
     const struct act *act = find_act(s->key);
 
     if (meta_is_unsupported(s->key)) {
-        (void)errmsg_set(l->err, 0, "'%s' is not supported yet", s->key);
+        (void)errmsg_set(l->err, 0, "'%s' is not built: let the file include what is wanted in it",
+                         s->key);
         return setting_blame(s, -ENOTSUP, l->err);
     }
     if (!act || !act->immediate)
@@ -352,7 +472,7 @@ int meta_final(struct loader *l, const struct conf_setting *s)
         return 0;
 
     int r = act->final ? act->final(l, s) : read_flag(l, s, &on);
-    if (on && act->action > l->conf->action)
-        l->conf->action = act->action;
+    if (on)
+        want(l, act->action);
     return r < 0 ? r : 1;
 }

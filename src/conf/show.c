@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* --show-config: the expanded settings as a file that loads again and gives the same.
+/* --show-config: the expanded settings as a file that loads again and gives the same; --get: one of
+ * their values.
  *
  * Percent signs are doubled, but not before a parenthesis, where there is no magic variable and
  * where doubling would add one. Settings that INI cannot hold become comments. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "conf/conf.h"
+#include "conf/lookup.h"
 #include "conf/settings.h"
 #include "conf/uwsgi-names.h"
 
@@ -77,6 +80,31 @@ static int put_list(struct buf *out, const char *option, const struct liege_list
         r = put_setting(out, &s);
     }
     return r;
+}
+
+/* Does @s say the option @name? */
+static bool says_option(const struct conf_setting *s, const char *name)
+{
+    return s->option && option_has_name(s->option, name);
+}
+
+int conf_show_value(const struct conf *c, const char *name, struct buf *out)
+{
+    const struct conf_setting *found = NULL;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < c->n_settings; i++) {
+        const struct conf_setting *s = &c->settings[i];
+        bool is_list = s->option && s->option->type == LIEGE_OPTION_LIST;
+
+        if (says_option(s, name) && is_list && found)
+            r = buf_printf(out, "%s\n", found->value);
+        if (says_option(s, name) || (!found && strcmp(s->key, name) == 0))
+            found = s;
+    }
+    if (!found)
+        return -ENOENT;
+    return r == 0 ? buf_printf(out, "%s\n", found->value) : r;
 }
 
 int conf_show(const struct conf *c, struct buf *out)

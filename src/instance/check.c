@@ -24,7 +24,7 @@ int instance_check(const struct registry *r, struct errmsg *err)
 {
     const struct conf_table *table = NULL;
 
-    if (r->conf.action == CONF_HELP || r->conf.action == CONF_VERSION)
+    if (r->conf.action >= CONF_DUMP_OPTIONS)
         return 0;
     for (size_t i = 0; i < r->conf.n_settings; i++) {
         const struct conf_setting *s = &r->conf.settings[i];

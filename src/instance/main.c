@@ -48,13 +48,39 @@ static int print_help(const struct registry *r)
     return print_buf(doc_help(all, r->n_tables + 2, &out), &out);
 }
 
+static int dump_options(const struct registry *r)
+{
+    const struct conf_table own[] = {conf_meta_table, conf_logic_table};
+    _cleanup_(buf_done) struct buf out = {0};
+    int e = doc_words(own, COUNT_OF(own), &out);
+
+    return print_buf(e == 0 ? doc_words(r->tables, r->n_tables, &out) : e, &out);
+}
+
+static int show_value(const struct registry *r)
+{
+    _cleanup_(buf_done) struct buf out = {0};
+    int e = conf_show_value(&r->conf, r->conf.get, &out);
+
+    if (e != -ENOENT)
+        return print_buf(e, &out);
+    log_error("nothing is called '%s'", r->conf.get);
+    return EXIT_FAILURE;
+}
+
 static int answer(const struct registry *r)
 {
     _cleanup_(buf_done) struct buf out = {0};
 
     switch (r->conf.action) {
+    case CONF_EXIT:
+        return r->conf.exit_code;
     case CONF_HELP:
         return print_help(r);
+    case CONF_DUMP_OPTIONS:
+        return dump_options(r);
+    case CONF_GET:
+        return show_value(r);
     case CONF_VERSION:
         return print_buf(buf_printf(&out, "liege %s\n", LIEGE_VERSION), &out);
     case CONF_SHOW_CONFIG:
@@ -114,6 +140,8 @@ static int run(const char *const *args, const char *const *env, const char *prog
         (void)registry_free(registry);
         return EXIT_FAILURE;
     }
+    if (registry->conf.action == CONF_EXIT)
+        log_info("%s", err.text);
     if (registry->conf.action != CONF_RUN) {
         int code = answer(registry);
         (void)registry_free(registry);

@@ -12,6 +12,7 @@
 #include "app/language.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/strv.h"
 #include "instance/size.h"
 
@@ -119,11 +120,13 @@ int registry_load(const char *const *argv, const char *const *environ, bool is_r
         .version = LIEGE_VERSION,
     };
     int e = conf_load(&in, &r->conf, err);
-    if (e < 0 || r->conf.action == CONF_HELP || r->conf.action == CONF_VERSION)
+    if (e < 0 || r->conf.action >= CONF_DUMP_OPTIONS)
         return e;
     e = conf_apply(&r->conf, r->tables, r->n_tables, warn, err);
     if (e != 0)
         return e;
+    for (size_t i = 0; i < r->conf.prints.n_items; i++)
+        log_info("%s", r->conf.prints.items[i]);
     find_wanted_plugins(r);
     struct instance_conf *c = &r->instance;
     if (c->daemonize && !c->logto) /* a log that can be rotated */

@@ -148,6 +148,8 @@ void reload_begin(struct master *m)
     int r = registry_load(m->start.argv, m->start.environ, true, m->start.warn, &registry, &err);
     if (r == 0)
         r = instance_check(registry, &err);
+    if (r == 0 && registry->conf.action != CONF_RUN)
+        r = errmsg_set(&err, -EINVAL, "the configuration now says to do something else and exit");
     if (r == 0)
         r = registry_check_reload(m->current->registry, registry, &err);
     if (r == 0)

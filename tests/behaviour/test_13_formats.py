@@ -192,3 +192,50 @@ def test_a_mistake_in_a_block_is_named_with_its_place(start, write, ending, text
     check = start("--check", write(ending, text))
     assert check.wait() == 1
     assert check.log.find(complaint), check.log.text()
+
+
+def test_declared_options_and_folders_of_variables(instance, folder):
+    server = instance("""declare-option = site=env=SITE=$1;wsgi-file=$2.py
+site = shop app
+envdir = {folder}/env""", {"app.py": SHOWS_ENVIRONMENT, "env/SECRET": "s3\n", "env/OLD": ""},
+                      env={"OLD": "1"})
+    seen = json.loads(client.get(server.address, "/").body)
+    assert (seen["SITE"], seen["SECRET"]) == ("shop", "s3")
+    assert "OLD" not in seen
+
+
+def test_a_configuration_can_print_and_end(start, write):
+    text = "[liege]\nset-ph = where=here\nprint = it is %(where)\nif-env = END\nexit = 42\nendif\n"
+    path = write("ini", text)
+    check = start("--check", path)
+    assert check.wait() == 0
+    assert len(check.log.find(r"it is here$")) == 1
+    ends = start(path, env={"END": "1"})
+    assert ends.wait() == 42
+    assert len(ends.log.find(r"site\.ini:5: exit = 42")) == 1
+
+
+def test_one_value_can_be_asked_for(start, write):
+    path = write("ini", "[liege]\nprocesses = 4\nenv = A=1\nhttp-socket = %n.a\nhttp-socket = %n.b\n")
+    got = start("--get", "http-socket", path)
+    assert got.wait() == 0
+    assert got.log.lines == ["site.a", "site.b"]
+    assert start("--get", "workers", path).log.wait("^4$")
+    none = start("--get", "nothing", path)
+    assert none.wait() == 1
+    assert none.log.find("nothing is called 'nothing'")
+
+
+def test_all_options_are_dumped(start):
+    dump = start("--dump-options")
+    assert dump.wait() == 0
+    assert {"--processes", "--workers", "--emperor", "--if-env", "--yaml"} <= set(dump.log.lines)
+
+
+def test_a_reload_does_not_end_what_serves(instance, folder):
+    server = instance("wsgi-file = app.py\nif-exists = {folder}/end\nexit = 1\nendif",
+                      {"app.py": HELLO})
+    (folder / "end").touch()
+    server.kill(signal.SIGHUP)
+    server.wait_line(says.RELOAD_FAILED)
+    assert client.get(server.address, "/").status == 200

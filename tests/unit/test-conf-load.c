@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/strv.h"
 #include "conf-fixture.h"
 #include "conf/meta.h"
@@ -225,9 +226,69 @@ static void test_actions(void **state)
     assert_int_equal(f->conf.action, CONF_VERSION);
     assert_int_equal(fixture_load(f, "-h", "--version", NULL), 0);
     assert_int_equal(f->conf.action, CONF_HELP);
+    assert_int_equal(fixture_load(f, "--get", "x", "--check", NULL), 0);
+    assert_int_equal(f->conf.action, CONF_GET);
+    assert_string_equal(f->conf.get, "x");
+    assert_int_equal(fixture_load(f, "--dump-options", "--get=x", NULL), 0);
+    assert_int_equal(f->conf.action, CONF_DUMP_OPTIONS);
     assert_int_equal(fixture_load(f, "--check=no", NULL), 0);
     assert_int_equal(f->conf.action, CONF_RUN);
     assert_string_equal(f->conf.name, "");
+}
+
+static void test_exit(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nx = 1\nexit = 7\ninclude = none.ini\n"), 0);
+    assert_int_equal(f->conf.action, CONF_EXIT);
+    assert_int_equal(f->conf.exit_code, 7);
+    assert_int_equal(f->conf.n_settings, 0);
+    assert_string_equal(f->err.text, "app.ini:3: exit = 7");
+    assert_int_equal(fixture_load(f, "--help", "--exit", NULL), 0);
+    assert_int_equal(f->conf.action, CONF_EXIT);
+    assert_int_equal(f->conf.exit_code, 0);
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nif-env = NONE\nexit = 7\nendif\n"), 0);
+    assert_int_equal(f->conf.action, CONF_RUN);
+}
+
+static void test_print(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nx = 1\nprint = a %(x) %(y)\n"
+                                          "iprint = b %(x)\ny = 2\n"),
+                     0);
+    assert_settings(f, "x=1;y=2;");
+    assert_int_equal(f->conf.prints.n_items, 2);
+    assert_string_equal(f->conf.prints.items[0], "b 1");
+    assert_string_equal(f->conf.prints.items[1], "a 1 2");
+}
+
+static const struct {
+    const char *name, *value; /* NULL: nothing is called so */
+} values[] = {
+    {"workers", "3\n"}, {"processes", "3\n"}, {"socket", "a\nb\n"}, {"uwsgi-socket", "a\nb\n"},
+    {"v", "1\n"},       {"x", "1 3\n"},       {"size", NULL},
+};
+
+static void test_values(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nworkers = 2\nsocket = a\nset-ph = v=1\n"
+                                          "v = 2\nx = %(v) 3\nsocket = b\nprocesses = 3\n"),
+                     0);
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        struct buf out = {0};
+        int r = conf_show_value(&f->conf, values[i].name, &out);
+
+        assert_int_equal(r, values[i].value ? 0 : -ENOENT);
+        assert_int_equal(buf_len(&out), values[i].value ? strlen(values[i].value) : 0);
+        if (values[i].value)
+            assert_memory_equal(buf_at(&out), values[i].value, buf_len(&out));
+        buf_done(&out);
+    }
 }
 
 static const struct {
@@ -251,6 +312,10 @@ static const struct {
     {"ienv = =x\n", "app.ini:2: ienv: '=x' is not NAME=VALUE"},
     {"unenv = A=B\n", "app.ini:2: unenv: 'A=B' is not a NAME"},
     {"unenv\n", "app.ini:2: unenv: '' is not a NAME"},
+    {"exit = 256\n", "app.ini:2: exit: '256' is not a whole number from 0 to 255"},
+    {"exit = -1\n", "app.ini:2: exit: '-1' is not a whole number from 0 to 255"},
+    {"inject-before = x\n", "app.ini:2: 'inject-before' is not built: let the file include what is "
+                            "wanted in it"},
     {"strict = perhaps\n", "app.ini:2: strict: 'perhaps' is not yes or no"},
 };
 
@@ -305,7 +370,7 @@ static void test_every_meta_row_acts(void **state)
             .key = (char *)row->name, .value = (char *)"", .file = (char *)"test"};
 
         assert_int_equal(loader_init(&l, &in, &conf, &f->err), 0);
-        assert_int_not_equal(meta_immediate(&l, &s) | meta_final(&l, &s), 0);
+        assert_true(meta_immediate(&l, &s) != 0 || meta_final(&l, &s) != 0);
         assert_false(meta_is_unsupported(row->name));
         assert_non_null(row->help);
         loader_done(&l);
@@ -330,6 +395,9 @@ int main(void)
         TEST(test_set),
         TEST(test_environment_options),
         TEST(test_actions),
+        TEST(test_exit),
+        TEST(test_print),
+        TEST(test_values),
         TEST(test_refusals),
         TEST(test_warnings),
         TEST(test_odd_bytes),
