@@ -54,7 +54,7 @@ static int has_value(struct loader *l, const struct conf_setting *s, const char 
                      struct liege_list *ret)
 {
     _cleanup_free_ char *value = NULL;
-    int r = loader_expand(l, s, &value);
+    int r = logic_expand(l, s, &value);
 
     if (r < 0 || (wanted && strcmp(wanted, value) != 0))
         return r;

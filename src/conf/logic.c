@@ -59,9 +59,16 @@ int logic_count(struct loader *l, const struct conf_setting *s, size_t n)
     l->logic.n_lines += n;
     if (l->logic.n_lines <= LOGIC_LINES_MAX)
         return 0;
-    (void)errmsg_set(l->err, 0, "loops and declared options say more than %d lines",
+    (void)errmsg_set(l->err, 0, "blocks and declared options make more than %d lines",
                      LOGIC_LINES_MAX);
     return setting_blame(s, -E2BIG, l->err);
+}
+
+int logic_expand(struct loader *l, const struct conf_setting *s, char **ret)
+{
+    int r = strpbrk(s->value, "$@%") ? logic_count(l, s, l->list.n_items / 16) : 0;
+
+    return r < 0 ? r : loader_expand(l, s, ret);
 }
 
 static const char *current_item(const struct logic *logic)
@@ -153,7 +160,7 @@ static int expand_argument(struct loader *l, const struct conf_setting *s, char 
     if (r < 0)
         return r;
     said.value = buf_at(&value);
-    return loader_expand(l, &said, ret);
+    return logic_expand(l, &said, ret);
 }
 
 /* A loop begins. In one that is played, at @next, its lines are there already. */

@@ -10,7 +10,7 @@ struct loader;
 struct logic_word;
 
 #define LOGIC_NESTING_MAX 32
-#define LOGIC_LINES_MAX   100000 /* that loops say, and items that they go through, in one load */
+#define LOGIC_LINES_MAX   100000 /* that loops say, items that they go through ..., in one load */
 
 /* What becomes of the lines in a block. */
 enum logic_mode {
@@ -54,6 +54,9 @@ int logic_line(struct loader *l, const struct conf_setting *s) _must_check_;
 /* Counts @n lines or items that @s makes of itself. Returns 0, or -E2BIG with a complete message
  * when that are too many. */
 int logic_count(struct loader *l, const struct conf_setting *s, size_t n) _must_check_;
+
+/* As loader_expand(), which goes through all settings: counts that too. */
+int logic_expand(struct loader *l, const struct conf_setting *s, char **ret) _must_check_;
 
 /* A file begins: it cannot close what is open. Returns what logic_leave() wants. */
 size_t logic_enter(struct logic *logic);

@@ -82,7 +82,7 @@ static const struct {
     {"declare-option = a=x;x;x;x;x;x;x;x;x;x\ndeclare-option = b=a;a;a;a;a;a;a;a;a;a\n"
      "declare-option = c=b;b;b;b;b;b;b;b;b;b\ndeclare-option = d=c;c;c;c;c;c;c;c;c;c\n"
      "declare-option = e=d;d;d;d;d;d;d;d;d;d\ne = 1\n",
-     "app.ini:7: loops and declared options say more than 100000 lines"},
+     "app.ini:7: blocks and declared options make more than 100000 lines"},
 };
 
 static void test_refusals(void **state)
