@@ -138,6 +138,8 @@ static int be_emperor(const struct conf *c, const struct conf_table *tables, siz
     _cleanup_free_ char *binary = NULL;
 
     log_set_subject("emperor");
+    if (c->fallback)
+        return errmsg_set(err, -EINVAL, "fallback-config is for instances: an Emperor has none");
     int r = refuse_foreign(c, tables, n_tables, err);
     if (r == 0)
         r = conf_apply(c, tables, n_tables, warn, err);
@@ -204,6 +206,8 @@ static int run(char **argv)
     int code = EXIT_FAILURE;
 
     int r = conf_load(&in, &conf, &err);
+    if (r < 0 && conf.fallback)
+        r = become_instance(argv, &err); /* which says what is wrong, and falls back */
     if (r == 0 && conf.action == CONF_EXIT) {
         log_info("%s", err.text);
         code = conf.exit_code;

@@ -192,3 +192,35 @@ int cmdline_read(struct loader *l)
     }
     return r;
 }
+
+/* The row of the option that @word is, or of one of its letters that asks something; or NULL. */
+static const struct liege_option *find_asking(const struct lookup *lookup, const char *word)
+{
+    const struct liege_option *row = NULL;
+    char candidates[256], name[128];
+
+    if (str_starts(word, "--")) {
+        (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
+        row = lookup_exact(lookup, name);
+        return row ? row
+                   : lookup_prefix(lookup, name, strlen(name), candidates, sizeof(candidates));
+    }
+    for (const char *letter = word; *word == '-' && *++letter != '\0';) {
+        row = lookup_short(lookup, *letter);
+        if (row && meta_asks(row))
+            return row;
+    }
+    return NULL;
+}
+
+bool cmdline_asks(const struct conf_input *in)
+{
+    const struct lookup lookup = {in->tables, in->n_tables};
+
+    for (const char *const *word = in->argv; word && *word; word++) {
+        const struct liege_option *row = find_asking(&lookup, *word);
+        if (row && meta_asks(row))
+            return true;
+    }
+    return false;
+}

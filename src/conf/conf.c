@@ -27,6 +27,7 @@ void conf_done(struct conf *c)
     strv_done(&c->warnings);
     strv_done(&c->prints);
     free(c->get);
+    free(c->fallback);
     free(c->name);
     *c = (struct conf){0};
 }
@@ -67,10 +68,13 @@ int conf_load(const struct conf_input *in, struct conf *ret, struct errmsg *err)
 {
     _cleanup_(conf_done) struct conf conf = {0};
 
+    *ret = (struct conf){0};
     (void)errmsg_set(err, 0, "%s", "");
     int r = load_into(in, &conf, err);
     if (r == -ECANCELED && conf.action == CONF_EXIT)
         r = 0;
+    if (r < 0 && !cmdline_asks(in))
+        ret->fallback = TAKE_PTR(conf.fallback);
     if (r == -ENOMEM)
         return errmsg_set(err, r, "out of memory");
     if (r < 0)

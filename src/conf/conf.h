@@ -48,6 +48,8 @@ struct conf {
     struct liege_list unenv;    /* here or among the names of `unenv`: what was said last */
     struct liege_list warnings; /* dubious things met while loading; conf_apply() passes them on */
     struct liege_list prints;   /* texts of `print` and `iprint`, for the log */
+    char *fallback;             /* the file that `fallback-config` names, or NULL; this is left
+                                   by a conf_load() that fails, if it was to run something */
     char *get;                  /* with CONF_GET: the name whose value is asked for */
     int exit_code;              /* with CONF_EXIT */
     bool strict;
@@ -89,7 +91,8 @@ struct conf_input {
 
 /* Reads the command line, LIEGE_X and UWSGI_X of the environment and every file they name, and
  * expands the result (reference: docs/configuration.md). Changes nothing outside @ret. Returns 0,
- * or a negative errno with @err naming file, line, value and what would be accepted. */
+ * or a negative errno with @err naming file, line, value and what would be accepted; @ret then has
+ * nothing but a fallback. It is to be released with conf_done() either way. */
 int conf_load(const struct conf_input *in, struct conf *ret, struct errmsg *err) _must_check_;
 void conf_done(struct conf *c);
 

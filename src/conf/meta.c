@@ -58,6 +58,8 @@ static const struct liege_option rows[] = {
     { .name = "declare-option", .aliases = "declare-option2", .type = LIEGE_OPTION_LIST,
       .arg = "NAME=OPTION=VALUE;...",
       .help = "make an option that stands for others; the words of its value are $1, $2 ..." },
+    { .name = "fallback-config", .type = LIEGE_OPTION_STRING, .arg = "FILE",
+      .help = "a configuration to start with if this one is wrong" },
     { .name = "print", .type = LIEGE_OPTION_LIST, .arg = "TEXT",
       .help = "write a text with everything expanded to the log" },
     { .name = "iprint", .type = LIEGE_OPTION_LIST, .arg = "TEXT",
@@ -140,6 +142,18 @@ static int on_mode(struct loader *l, const struct conf_setting *s)
         return -ENOMEM;
     free(l->mode);
     l->mode = mode;
+    return 0;
+}
+
+static int on_fallback_config(struct loader *l, const struct conf_setting *s)
+{
+    char *file = NULL;
+    int r = loader_expand(l, s, &file);
+
+    if (r < 0)
+        return r;
+    free(l->conf->fallback);
+    l->conf->fallback = file;
     return 0;
 }
 
@@ -423,13 +437,14 @@ static const struct act acts[] = {
     { "envdir",          .final = on_envdir },
     { "early-envdir",    .immediate = on_early_envdir, .final = on_envdir },
     { "declare-option",  .immediate = declare_option },
+    { "fallback-config", .immediate = on_fallback_config },
     { "print",           .final = on_print },
     { "iprint",          .immediate = on_iprint },
     { "exit",            .immediate = on_exit_code },
     { "strict",          .final = on_strict },
     { "check",           .action = CONF_CHECK },
     { "show-config",     .action = CONF_SHOW_CONFIG },
-    { "get",             .final = on_get },
+    { "get",             .final = on_get, .action = CONF_GET },
     { "dump-options",    .action = CONF_DUMP_OPTIONS },
     { "version",         .action = CONF_VERSION },
     { "help",            .action = CONF_HELP },
@@ -445,6 +460,14 @@ static const struct act *find_act(const char *key)
         if (strcmp(acts[i].name, row->name) == 0)
             return &acts[i];
     return NULL;
+}
+
+bool meta_asks(const struct liege_option *row)
+{
+    for (size_t i = 0; i < COUNT_OF(acts); i++)
+        if (strcmp(acts[i].name, row->name) == 0)
+            return acts[i].action != CONF_RUN;
+    return false;
 }
 
 int meta_immediate(struct loader *l, const struct conf_setting *s)

@@ -18,5 +18,8 @@ int meta_immediate(struct loader *l, const struct conf_setting *s) _must_check_;
  * is an ordinary setting. */
 int meta_final(struct loader *l, const struct conf_setting *s) _must_check_;
 
+/* True for the row of an option that asks a question instead of running: --check, --help ... */
+bool meta_asks(const struct liege_option *row);
+
 /* True for a name of uWSGI's configuration language that is refused as not supported yet. */
 bool meta_is_unsupported(const char *name);

@@ -16,7 +16,6 @@
 #include "base/strv.h"
 #include "base/title.h"
 #include "conf/doc.h"
-#include "instance/check.h"
 #include "instance/daemon.h"
 #include "instance/master.h"
 #include "instance/takeover.h"
@@ -131,9 +130,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
 
     int r = link_open(&link, env, &err);
     if (r == 0)
-        r = registry_load(args, env, false, warn, &registry, &err);
-    if (r == 0)
-        r = instance_check(registry, &err);
+        r = registry_load(args, env, older_fd >= 0, warn, &registry, &err);
     if (r != 0) {
         log_error("%s", err.text);
         link_status(&link, STATUS_FAILED, 0, err.text);

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "instance/check.h"
 #include "instance/size.h"
 
 size_t instance_tables(struct conf_table *tables, size_t max)
@@ -97,20 +98,15 @@ const struct conf_setting *registry_find_setting(const struct registry *r, const
     return NULL;
 }
 
-int registry_load(const char *const *argv, const char *const *environ, bool is_reload,
-                  conf_warn_fn *warn, struct registry **ret, struct errmsg *err)
+/* Loads what @argv says into @r, and checks it. */
+static int load(struct registry *r, const char *const *argv, const char *const *env, bool is_reload,
+                conf_warn_fn *warn, struct errmsg *err)
 {
-    struct registry *r = calloc(1, sizeof(*r));
-
-    *ret = r;
-    if (!r || set_objects(r) < 0)
-        return errmsg_set(err, -ENOMEM, "out of memory");
-
     struct conf_suffix suffixes[INSTANCE_MAX_PLUGINS];
     size_t n_suffixes = instance_suffixes(suffixes, COUNT_OF(suffixes));
     const struct conf_input in = {
         .argv = argv,
-        .environ = environ,
+        .environ = env,
         .tables = r->tables,
         .n_tables = r->n_tables,
         .suffixes = suffixes,
@@ -133,7 +129,38 @@ int registry_load(const char *const *argv, const char *const *environ, bool is_r
         c->logto = strdup(c->daemonize);
     if (c->daemonize && !c->logto)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    return size_resolve(r, err);
+    e = size_resolve(r, err);
+    return e < 0 ? e : instance_check(r, err);
+}
+
+/* Loads the file that `fallback-config` names instead of what is wrong. */
+static int load_fallback(struct registry *r, const char *const *argv, const char *const *env,
+                         conf_warn_fn *warn, struct errmsg *err)
+{
+    _cleanup_free_ char *file = TAKE_PTR(r->conf.fallback);
+    const char *const instead[] = {argv[0], "--config", file, NULL};
+
+    log_error("%s", err->text);
+    log_warning("the configuration is wrong: %s takes its place", file);
+    conf_release(r->tables, r->n_tables);
+    conf_done(&r->conf);
+    memset(r->why_workers, 0, sizeof(r->why_workers));
+    memset(r->plugin_wanted, 0, sizeof(r->plugin_wanted));
+    return load(r, instead, env, false, warn, err);
+}
+
+int registry_load(const char *const *argv, const char *const *env, bool is_reload,
+                  conf_warn_fn *warn, struct registry **ret, struct errmsg *err)
+{
+    struct registry *r = calloc(1, sizeof(*r));
+
+    *ret = r;
+    if (!r || set_objects(r) < 0)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    int e = load(r, argv, env, is_reload, warn, err);
+    if (e < 0 && !is_reload && r->conf.fallback && r->conf.action == CONF_RUN)
+        e = load_fallback(r, argv, env, warn, err);
+    return e;
 }
 
 struct registry *registry_free(struct registry *r)

@@ -28,9 +28,10 @@ struct registry {
     size_t n_tables;
 };
 
-/* Loads and applies the configuration; @is_reload says that an instance runs already. Returns 0, or
+/* Loads, applies and checks the configuration, or the one that it names to fall back to; @is_reload
+ * says that an instance runs already, which goes on rather than fall back. Returns 0, or
  * a negative errno with @err; what was loaded is to be released with registry_free() either way. */
-int registry_load(const char *const *argv, const char *const *environ, bool is_reload,
+int registry_load(const char *const *argv, const char *const *env, bool is_reload,
                   conf_warn_fn *warn, struct registry **ret, struct errmsg *err) _must_check_;
 struct registry *registry_free(struct registry *r);
 

@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "instance/check.h"
 #include "instance/daemon.h"
 #include "instance/master-private.h"
 #include "instance/procname.h"
@@ -146,8 +145,6 @@ void reload_begin(struct master *m)
     service_say(&m->service, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reload",
                 (unsigned long long)clock_now_us());
     int r = registry_load(m->start.argv, m->start.environ, true, m->start.warn, &registry, &err);
-    if (r == 0)
-        r = instance_check(registry, &err);
     if (r == 0 && registry->conf.action != CONF_RUN)
         r = errmsg_set(&err, -EINVAL, "the configuration now says to do something else and exit");
     if (r == 0)

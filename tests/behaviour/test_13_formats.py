@@ -239,3 +239,48 @@ def test_a_reload_does_not_end_what_serves(instance, folder):
     server.kill(signal.SIGHUP)
     server.wait_line(says.RELOAD_FAILED)
     assert client.get(server.address, "/").status == 200
+
+
+BROKEN = "fallback-config = {folder}/safe.yml\nwsgi-file = app.py\n"
+SAFE = "liege:\n  http-socket: {folder}/safe.sock\n  wsgi-file: app.py\n"
+
+
+@pytest.mark.parametrize("mistake, complaint", [
+    ("else", r"app\.ini:\d: there is no block that 'else' belongs to"),
+    ("processes = many", r"app\.ini:\d: processes: 'many'"),
+    ("static-expires = [ 1", r"static-expires"),
+])
+def test_a_wrong_configuration_falls_back_to_another(instance, configure, folder, mistake, complaint):
+    configure("safe.yml", SAFE)
+    server = instance(BROKEN + mistake, {"app.py": HELLO})
+    assert server.log.find(complaint), server.log.text()
+    assert server.log.find(r"the configuration is wrong: .*/safe\.yml takes its place")
+    assert client.get(str(folder / "safe.sock"), "/").body == b"hello"
+
+
+def test_a_reload_returns_from_the_fallback_and_never_goes_there(instance, configure, folder):
+    configure("safe.yml", SAFE)
+    server = instance(BROKEN + "else", {"app.py": HELLO})
+    good = f"[liege]\nhttp-socket = {folder}/good.sock\nwsgi-file = app.py\n"
+    server.config.write_text(good)
+    server.kill(signal.SIGHUP)
+    server.wait_line(says.ended(1))
+    assert client.get(str(folder / "good.sock"), "/").body == b"hello"
+    server.config.write_text(good + f"fallback-config = {folder}/safe.yml\nelse\n")
+    server.kill(signal.SIGHUP)
+    server.wait_line(says.RELOAD_FAILED)
+    assert client.get(str(folder / "good.sock"), "/").body == b"hello"
+
+
+def test_a_check_does_not_fall_back(start, configure):
+    configure("safe.yml", SAFE)
+    check = start(configure("app.ini", f"[liege]\n{BROKEN}else\n"), "--check")
+    assert check.wait() == 1
+    assert check.log.find("there is no block") and not check.log.find("takes its place")
+
+
+def test_a_fallback_that_is_wrong_too_is_an_error(start, configure):
+    configure("safe.yml", "liege:\n  processes: none\n")
+    server = start(configure("app.ini", f"[liege]\n{BROKEN}else\n"))
+    assert server.wait() == 1
+    assert server.log.find(r"safe\.yml:2: processes: 'none'")

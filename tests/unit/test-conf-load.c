@@ -252,6 +252,28 @@ static void test_exit(void **state)
     assert_int_equal(f->conf.action, CONF_RUN);
 }
 
+/* What a load that failed leaves. */
+static void test_fallback(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(fixture_load_text(f, "[uwsgi]\nx = %n\nfallback-config = %(x).safe\nelse\n"),
+                     -EINVAL);
+    assert_string_equal(f->conf.fallback, "app.safe");
+    assert_int_equal(f->conf.n_settings, 0);
+    assert_int_equal(fixture_load(f, "app.ini", "--check", NULL), -EINVAL);
+    assert_null(f->conf.fallback);
+    assert_int_equal(fixture_load(f, "app.ini", "--vers", NULL), -EINVAL);
+    assert_null(f->conf.fallback);
+    assert_int_equal(fixture_load(f, "app.ini", "-Mh", NULL), -EINVAL);
+    assert_null(f->conf.fallback);
+    assert_int_equal(fixture_load(f, "app.ini", "-M", "--master", NULL), -EINVAL);
+    assert_non_null(f->conf.fallback);
+    assert_int_equal(fixture_load(f, "--fallback-config", "x", NULL), 0);
+    assert_string_equal(f->conf.fallback, "x");
+    assert_int_equal(f->conf.n_settings, 0);
+}
+
 static void test_print(void **state)
 {
     struct fixture *f = *state;
@@ -396,6 +418,7 @@ int main(void)
         TEST(test_environment_options),
         TEST(test_actions),
         TEST(test_exit),
+        TEST(test_fallback),
         TEST(test_print),
         TEST(test_values),
         TEST(test_refusals),
