@@ -23,7 +23,7 @@
 #include "base/strv.h"
 #include "emperor/control.h"
 #include "emperor/court.h"
-#include "emperor/errand.h"
+#include "emperor/job.h"
 #include "emperor/log-out.h"
 #include "emperor/stats.h"
 #include "emperor/upgrade.h"
@@ -45,7 +45,7 @@ struct emperor {
     struct log_out log;
     struct service service;
     struct upgrade upgrade; /* that this start is the end of */
-    struct errand *trial;   /* of the program that it shall become */
+    struct job *trial;      /* of the program that it shall become */
 };
 
 static struct emperor *emperor_of(struct court *c)
@@ -146,7 +146,7 @@ static void become_new(struct emperor *e)
     service_say(&e->service, "READY=1\nSTATUS=upgrade failed");
 }
 
-static void on_trial_end(void *data, const struct errand_end *end)
+static void on_trial_end(void *data, const struct job_end *end)
 {
     struct emperor *e = data;
     char how[96];
@@ -173,7 +173,7 @@ static void on_usr2(struct emperor *e)
         r = strv_copy(&argv, (const char *const *)e->start->argv + 1);
     if (r == 0)
         r = strv_append(&argv, "--check");
-    const struct errand_start start = {
+    const struct job_start start = {
         .loop = e->loop,
         .by_pid = &e->court.realm.by_pid,
         .argv = (const char *const *)argv.items,
@@ -183,7 +183,7 @@ static void on_usr2(struct emperor *e)
         .data = e,
     };
     if (r == 0)
-        r = errand_new(&start, &e->trial);
+        r = job_new(&start, &e->trial);
     if (r < 0)
         (void)log_errno(LOG_ERR, r, "upgrade: cannot try %s, this program goes on", e->start->self);
 }
@@ -316,7 +316,7 @@ static int prepare(struct emperor *e, struct errmsg *err)
 
 static void release(struct emperor *e)
 {
-    e->trial = errand_free(e->trial);
+    e->trial = job_free(e->trial);
     e->control = control_free(e->control);
     court_done(&e->court);
     for (size_t i = 0; i < e->n_monitors; i++)

@@ -21,7 +21,7 @@
 /* What waits for the answer of a command. */
 struct question {
     struct vassal *vassal;
-    struct errand *errand;
+    struct job *job;
     enum vassal_event event;
     char why[128];
 };
@@ -30,7 +30,7 @@ static void forget_question(struct vassal *v)
 {
     if (!v->question)
         return;
-    (void)errand_free(v->question->errand);
+    (void)job_free(v->question->job);
     free(v->question);
     v->question = NULL;
 }
@@ -153,7 +153,7 @@ static void settled(struct vassal *v, char *address, enum vassal_event event, co
         vassal_handle(v, v->demand ? VASSAL_CAN_SLEEP : event, "%s", why);
 }
 
-static void on_answer(void *data, const struct errand_end *end)
+static void on_answer(void *data, const struct job_end *end)
 {
     _cleanup_free_ struct question *q = data;
     struct vassal *v = q->vassal;
@@ -181,7 +181,7 @@ static int ask(struct vassal *v, enum vassal_event event, const char *why)
     *q = (struct question){.vassal = v, .event = event};
     (void)snprintf(q->why, sizeof(q->why), "%s", why);
     const char *const argv[] = {"/bin/sh", "-c", script, "sh", v->name, NULL};
-    const struct errand_start start = {
+    const struct job_start start = {
         .loop = v->realm->loop,
         .by_pid = &v->realm->by_pid,
         .argv = argv,
@@ -191,7 +191,7 @@ static int ask(struct vassal *v, enum vassal_event event, const char *why)
         .fn = on_answer,
         .data = q,
     };
-    int r = errand_new(&start, &q->errand);
+    int r = job_new(&start, &q->job);
     if (r < 0)
         free(q);
     else

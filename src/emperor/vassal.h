@@ -11,7 +11,7 @@
 #include "base/proc.h"
 #include "emperor/demand.h"
 #include "emperor/emperor-conf.h"
-#include "emperor/errand.h"
+#include "emperor/job.h"
 #include "emperor/launch.h"
 #include "emperor/monitor.h"
 #include "emperor/pace.h"

@@ -176,8 +176,8 @@ static void test_one_configuration_a_file(void **state)
         fixture_write(f, cases[i].name, cases[i].text);
         assert_int_equal(fixture_load(f, cases[i].name, NULL), -ENOTSUP);
         (void)snprintf(message, sizeof(message),
-                       "%s: a second configuration begins here: a file is to have one, put it into "
-                       "a file of its own",
+                       "%s: a second configuration begins here: a file has one, or several in "
+                       "sections called vassal:NAME",
                        cases[i].place);
         assert_string_equal(f->err.text, message);
     }

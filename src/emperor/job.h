@@ -11,31 +11,31 @@
 
 /* A command that the Emperor runs beside its loop: a hook, a question to a script. What it writes
  * to its standard output is taken up to a bound, its standard error is the Emperor's log. */
-struct errand;
+struct job;
 
-struct errand_end {
+struct job_end {
     siginfo_t info;     /* as of waitid(2) */
     bool ok;            /* it exited with code 0, and in time */
     const char *output; /* terminated; until the callback returns */
     size_t len;
 };
 
-/* The errand is over, and freed when this returns. */
-typedef void errand_fn(void *data, const struct errand_end *end);
+/* The job is over, and freed when this returns. */
+typedef void job_fn(void *data, const struct job_end *end);
 
-struct errand_start {
+struct job_start {
     struct loop *loop;
     struct hash *by_pid;     /* takes it up while it runs: whose children are not orphans */
     const char *const *argv; /* absolute path first */
     const char *const *environ;
     const char *cwd;   /* NULL: ours */
     uint64_t limit_us; /* after which it is killed, with its process group */
-    errand_fn *fn;     /* NULL: nobody waits for it */
+    job_fn *fn;        /* NULL: nobody waits for it */
     void *data;
 };
 
 /* Returns 0 or a negative errno; @ret may be NULL if it is never given up. */
-int errand_new(const struct errand_start *start, struct errand **ret) _must_check_;
+int job_new(const struct job_start *start, struct job **ret) _must_check_;
 
 /* Gives it up: kills it, without a callback. Takes NULL. */
-struct errand *errand_free(struct errand *e);
+struct job *job_free(struct job *j);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One process, one pipe, one deadline. The end is that of the process: what its children write
  * after it is nobody's answer. Used by vassal-demand.c and hooks.c. */
-#include "emperor/errand.h"
+#include "emperor/job.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,21 +17,21 @@
 
 #define OUTPUT_MAX_BYTES 4096
 
-struct errand {
+struct job {
     struct loop_child child;
     struct loop_io out; /* fd -1: closed */
     struct loop_timer timer;
     struct loop *loop;
     struct hash *by_pid;
     char pid_key[12];
-    errand_fn *fn;
+    job_fn *fn;
     void *data;
     bool late;
     size_t len;
     char output[OUTPUT_MAX_BYTES + 1];
 };
 
-static void close_output(struct errand *e)
+static void close_output(struct job *e)
 {
     if (e->out.fd < 0)
         return;
@@ -41,7 +41,7 @@ static void close_output(struct errand *e)
 }
 
 /* What is there now; what is over the bound is read and dropped. */
-static void take_output(struct errand *e)
+static void take_output(struct job *e)
 {
     char rest[512];
 
@@ -61,10 +61,10 @@ static void take_output(struct errand *e)
 static void on_output(struct loop_io *io, uint32_t events)
 {
     (void)events;
-    take_output(container_of(io, struct errand, out));
+    take_output(container_of(io, struct job, out));
 }
 
-static void kill_group(const struct errand *e)
+static void kill_group(const struct job *e)
 {
     if (e->child.proc.pid > 0)
         (void)kill(-e->child.proc.pid, SIGKILL); /* ESRCH: it has not made its group yet */
@@ -73,13 +73,13 @@ static void kill_group(const struct errand *e)
 
 static void on_late(struct loop_timer *t)
 {
-    struct errand *e = container_of(t, struct errand, timer);
+    struct job *e = container_of(t, struct job, timer);
 
     e->late = true;
     kill_group(e);
 }
 
-static void release(struct errand *e)
+static void release(struct job *e)
 {
     (void)hash_remove(e->by_pid, e->pid_key);
     loop_timer_clear(e->loop, &e->timer);
@@ -90,10 +90,10 @@ static void release(struct errand *e)
 
 static void on_end(struct loop_child *child, const siginfo_t *info)
 {
-    struct errand *e = container_of(child, struct errand, child);
+    struct job *e = container_of(child, struct job, child);
 
     take_output(e);
-    const struct errand_end end = {
+    const struct job_end end = {
         .info = *info,
         .ok = !e->late && info->si_code == CLD_EXITED && info->si_status == 0,
         .output = e->output,
@@ -105,7 +105,7 @@ static void on_end(struct loop_child *child, const siginfo_t *info)
     release(e);
 }
 
-static int spawn(struct errand *e, const struct errand_start *s)
+static int spawn(struct job *e, const struct job_start *s)
 {
     int out[2] = {-EBADF, -EBADF};
     _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -128,13 +128,13 @@ static int spawn(struct errand *e, const struct errand_start *s)
     return proc_spawn(&exec, &e->child.proc);
 }
 
-int errand_new(const struct errand_start *s, struct errand **ret)
+int job_new(const struct job_start *s, struct job **ret)
 {
-    struct errand *e = calloc(1, sizeof(*e));
+    struct job *e = calloc(1, sizeof(*e));
 
     if (!e)
         return -ENOMEM;
-    *e = (struct errand){
+    *e = (struct job){
         .loop = s->loop,
         .by_pid = s->by_pid,
         .out = {.fd = -1, .fn = on_output},
@@ -152,7 +152,7 @@ int errand_new(const struct errand_start *s, struct errand **ret)
     if (r == 0)
         r = loop_child_watch(e->loop, &e->child);
     if (r < 0) {
-        (void)errand_free(e);
+        (void)job_free(e);
         return r;
     }
     loop_timer_set(e->loop, &e->timer, clock_now_us() + s->limit_us);
@@ -161,7 +161,7 @@ int errand_new(const struct errand_start *s, struct errand **ret)
     return 0;
 }
 
-struct errand *errand_free(struct errand *e)
+struct job *job_free(struct job *e)
 {
     if (!e)
         return NULL;
