@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,59 @@ int sock_listen(const struct addr *a, const struct sock_options *options,
         return r;
     *ret_file = file;
     return TAKE_FD(fd);
+}
+
+/* bind_path() has renamed the file: then the name without our suffix is the one that is there. */
+static void drop_suffix(struct sockaddr_un *un)
+{
+    char *dot = strrchr(un->sun_path, '.');
+    struct stat st;
+
+    if (!dot || dot[1] == '\0' || dot[1 + strspn(dot + 1, "0123456789")] != '\0' ||
+        lstat(un->sun_path, &st) == 0)
+        return;
+    *dot = '\0';
+    if (lstat(un->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        *dot = '.';
+    else
+        memset(dot, 0, sizeof(un->sun_path) - (size_t)(dot - un->sun_path));
+}
+
+static int find_unix_addr(struct addr *a)
+{
+    size_t len = a->len - offsetof(struct sockaddr_un, sun_path);
+
+    if (a->len <= offsetof(struct sockaddr_un, sun_path))
+        return -EINVAL;
+    if (a->sa.un.sun_path[0] == '\0')
+        return 0;
+    if (strnlen(a->sa.un.sun_path, len) >= sizeof(a->sa.un.sun_path))
+        return -ENAMETOOLONG; /* the kernel allows it without a terminator, addr_parse() does not */
+    a->len = sizeof(a->sa.un);
+    drop_suffix(&a->sa.un);
+    return 0;
+}
+
+int sock_find_addr(int fd, struct addr *ret)
+{
+    struct addr a = {.len = sizeof(a.sa), .fd = -1};
+    int listens = 0, type = 0;
+    socklen_t len = sizeof(int);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0)
+        return -errno;
+    if (type != SOCK_STREAM || !listens)
+        return -EINVAL;
+    if (getsockname(fd, &a.sa.any, &a.len) < 0)
+        return -errno;
+    sa_family_t family = a.sa.any.sa_family;
+    if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+        return -EAFNOSUPPORT;
+    int r = family == AF_UNIX ? find_unix_addr(&a) : 0;
+    if (r == 0)
+        *ret = a;
+    return r;
 }
 
 void sock_unlink(const char *path, const struct sock_file *file)

@@ -45,5 +45,11 @@ int sock_listen(const struct addr *a, const struct sock_options *options,
 int sock_adjust(const char *path, const struct sock_file *file,
                 const struct sock_options *options) _must_check_;
 
+/* The address at which clients reach the listening stream socket @fd, as addr_parse() would give
+ * it. Of a UNIX socket that sock_listen() has made it is the name that its file has got since.
+ * Returns 0, or -ENOTSOCK, -EINVAL (it does not listen), -EAFNOSUPPORT or another negative errno.
+ */
+int sock_find_addr(int fd, struct addr *ret) _must_check_;
+
 /* Removes the file at @path if it still is @file, not a successor's. */
 void sock_unlink(const char *path, const struct sock_file *file);

@@ -23,7 +23,15 @@ static const char *const fork_checks[] = {
     [FORK_CHECK_REFUSE] = "refuse",
     [FORK_CHECK_OFF]    = "off",
 };
+
+static const char *const protocol_names[] = {
+    [PROTO_HTTP]    = "http",
+    [PROTO_UWSGI]   = "uwsgi",
+    [PROTO_FASTCGI] = "fastcgi",
+    [PROTO_SCGI]    = "scgi",
+};
 /* clang-format on */
+static_assert(COUNT_OF(protocol_names) == PROTO_COUNT, "one name for each protocol");
 static_assert(COUNT_OF(fork_checks) == FORK_CHECK_COUNT, "one name for each mode");
 
 int fork_check_find(const char *name, enum fork_check *ret)
@@ -31,6 +39,16 @@ int fork_check_find(const char *name, enum fork_check *ret)
     for (size_t i = 0; i < COUNT_OF(fork_checks); i++)
         if (strcmp(fork_checks[i], name) == 0) {
             *ret = (enum fork_check)i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+int protocol_find(const char *name, enum proto_id *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(protocol_names); i++)
+        if (strcmp(protocol_names[i], name) == 0) {
+            *ret = (enum proto_id)i;
             return 0;
         }
     return -EINVAL;
@@ -62,6 +80,16 @@ static int check_fork_check(const char *value, char *reason, size_t size)
     return r;
 }
 
+static int check_protocol(const char *value, char *reason, size_t size)
+{
+    enum proto_id protocol = PROTO_UWSGI;
+    int r = protocol_find(value, &protocol);
+
+    if (r < 0)
+        (void)snprintf(reason, size, "'%.100s' is none of uwsgi, http, fastcgi and scgi", value);
+    return r;
+}
+
 static int check_sink(const char *value, char *reason, size_t size)
 {
     return log_sink_check(value, reason, size);
@@ -86,6 +114,10 @@ const struct liege_option instance_options[] = {
       .arg = "ADDRESS,CERT,KEY[,CIPHERS[,[!]CA]]",
       .help = "serve HTTPS with the certificate and key in these files; with CA clients may show a "
               "certificate, with !CA they must" },
+    { .name = "protocol", .aliases = "socket-protocol", .type = LIEGE_OPTION_STRING,
+      .offset = FIELD(protocol), .check = check_protocol, .dflt = "uwsgi", .arg = "NAME",
+      .help = "what is spoken on the addresses of socket, and on sockets that were passed and that no option "
+              "names: uwsgi, http, fastcgi or scgi" },
     { .name = "listen", .aliases = "l", .type = LIEGE_OPTION_UINT, .offset = FIELD(backlog),
       .min = 1, .max = 65535, .dflt = "4096", .arg = "N",
       .help = "connections that may wait to be accepted (the kernel's somaxconn is the limit)" },

@@ -6,6 +6,7 @@
 
 #include "base/macro.h"
 #include "liege/option.h"
+#include "worker/worker.h"
 
 /* What is done about threads and connections that a fork would lose or share (fork-check.h). */
 enum fork_check {
@@ -18,9 +19,13 @@ enum fork_check {
 /* -EINVAL: there is none with this name. */
 int fork_check_find(const char *name, enum fork_check *ret) _must_check_;
 
+/* -EINVAL: there is no protocol with this name. */
+int protocol_find(const char *name, enum proto_id *ret) _must_check_;
+
 /* Options of an instance: its sockets, its identity, its processes. */
 struct instance_conf {
     struct liege_list http_sockets, https_sockets, uwsgi_sockets, fastcgi_sockets, scgi_sockets;
+    char *protocol; /* of uwsgi_sockets, and of those that were given without another option */
     uint64_t backlog;
     uint64_t chmod_socket;
     char *chown_socket;

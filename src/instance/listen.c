@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/cred.h"
+#include "base/fd.h"
 
 /* clang-format off */
 static const struct socket_option {
@@ -38,11 +39,16 @@ static bool same_addr(const struct addr *a, const struct addr *b)
     return a->fd == b->fd && a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
 }
 
+static bool is_at(const struct listener *l, const struct addr *addr)
+{
+    return same_addr(&l->addr, addr) || (addr->fd >= 0 && addr->fd == l->number);
+}
+
 /* The index of the socket of @addr, or -ENOENT. */
 static int find(const struct listeners *l, const struct addr *addr)
 {
     for (size_t i = 0; l && i < l->n_items; i++)
-        if (same_addr(&l->items[i]->addr, addr))
+        if (is_at(l->items[i], addr))
             return (int)i;
     return -ENOENT;
 }
@@ -111,8 +117,12 @@ static int listener_new(const char *text, const struct addr *addr, const struct 
 
     if (!l)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    *l = (struct listener){
-        .n_refs = 1, .id = ++last_id, .text = strdup(text), .addr = *addr, .fd = -EBADF};
+    *l = (struct listener){.n_refs = 1,
+                           .id = ++last_id,
+                           .text = strdup(text),
+                           .addr = *addr,
+                           .fd = -EBADF,
+                           .number = -1};
     int r = l->text ? sock_listen(addr, o, &l->file, err) : -ENOMEM;
     if (r < 0) {
         listener_unref(l);
@@ -146,6 +156,16 @@ const char *listeners_protocol(const struct listeners *l, size_t i)
     return option_of(l, i)->protocol_name;
 }
 
+/* What is spoken where no option says it. */
+static enum proto_id find_default_protocol(const struct instance_conf *conf)
+{
+    enum proto_id protocol = PROTO_UWSGI;
+
+    if (conf->protocol)
+        (void)!protocol_find(conf->protocol, &protocol); /* checked when it was loaded */
+    return protocol;
+}
+
 unsigned listener_backlog(const struct listener *l, unsigned *ret_max)
 {
     struct tcp_info info = {0}; /* of a listening socket: how many wait, and how many may */
@@ -155,6 +175,12 @@ unsigned listener_backlog(const struct listener *l, unsigned *ret_max)
     if (ret_max)
         *ret_max = known ? info.tcpi_sacked : 0;
     return known ? info.tcpi_unacked : 0;
+}
+
+static int refuse_more(struct errmsg *err)
+{
+    return errmsg_set(err, -E2BIG, "%d sockets are the most that an instance can have",
+                      LISTEN_MAX_SOCKETS);
 }
 
 /* @tls NULL: plain. */
@@ -179,8 +205,7 @@ static int open_one(struct listeners *l, enum proto_id protocol, struct tls_cont
     if (same >= 0)
         return 0;
     if (l->n_items == COUNT_OF(l->items))
-        return errmsg_set(err, -E2BIG, "%zu sockets are the most that an instance can have",
-                          COUNT_OF(l->items));
+        return refuse_more(err);
 
     int kept = find(old, &addr);
     struct listener *item = kept >= 0 ? old->items[kept] : NULL;
@@ -228,13 +253,32 @@ static int open_list(struct listeners *l, const struct socket_option *option,
 {
     const void *member = (const char *)conf + option->offset;
     const struct liege_list *list = member;
+    const enum proto_id protocol =
+        option->protocol == PROTO_UWSGI ? find_default_protocol(conf) : option->protocol;
 
     for (size_t i = 0; i < list->n_items; i++) {
-        int r = option->tls
-                    ? open_tls(l, option->protocol, list->items[i], conf, old, phase, err)
-                    : open_one(l, option->protocol, NULL, list->items[i], conf, old, phase, err);
+        int r = option->tls ? open_tls(l, protocol, list->items[i], conf, old, phase, err)
+                            : open_one(l, protocol, NULL, list->items[i], conf, old, phase, err);
         if (r < 0)
             return errmsg_prefix(err, r, "%s", option->name);
+    }
+    return 0;
+}
+
+/* Those that were given, and that no option has named. */
+static int keep_given(struct listeners *l, const struct instance_conf *conf,
+                      const struct listeners *old, struct errmsg *err)
+{
+    for (size_t i = 0; old && i < old->n_items; i++) {
+        struct listener *item = old->items[i];
+        if (!item->given || find(l, &item->addr) >= 0)
+            continue;
+        if (l->n_items == COUNT_OF(l->items))
+            return refuse_more(err);
+        item->n_refs++;
+        l->protocols[l->n_items] = find_default_protocol(conf);
+        l->tls[l->n_items] = NULL;
+        l->items[l->n_items++] = item;
     }
     return 0;
 }
@@ -246,7 +290,42 @@ int listeners_open(struct listeners *ret, const struct instance_conf *conf,
 
     for (size_t i = 0; i < COUNT_OF(socket_options) && r == 0; i++)
         r = open_list(ret, &socket_options[i], conf, old, phase, err);
-    return r;
+    return r < 0 ? r : keep_given(ret, conf, old, err);
+}
+
+int listeners_give(struct listeners *ret, int fd, int number, struct errmsg *err)
+{
+    _cleanup_close_ int owned = fd;
+    char text[sizeof(struct sockaddr_un) + 8];
+    struct addr addr = {.fd = -1};
+    int r = sock_find_addr(fd, &addr);
+
+    if (r == 0)
+        r = fd_set_cloexec(fd, true);
+    if (r == 0)
+        r = fd_set_nonblock(fd, true);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "a socket that was passed cannot be used");
+    if (find(ret, &addr) >= 0)
+        return 0;
+    if (ret->n_items == COUNT_OF(ret->items))
+        return refuse_more(err);
+    struct listener *l = calloc(1, sizeof(*l));
+    if (!l)
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    *l = (struct listener){.n_refs = 1,
+                           .id = ++last_id,
+                           .text = strdup(addr_format(&addr.sa.any, addr.len, text, sizeof(text))),
+                           .addr = addr,
+                           .fd = TAKE_FD(owned),
+                           .given = true,
+                           .number = number};
+    if (!l->text) {
+        listener_unref(l);
+        return errmsg_set(err, -ENOMEM, "out of memory");
+    }
+    ret->items[ret->n_items++] = l;
+    return 0;
 }
 
 int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id,
@@ -264,7 +343,8 @@ int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id
                                .fd = fd,
                                .file = *file,
                                .vacuum = vacuum,
-                               .shared = true};
+                               .shared = true,
+                               .number = -1};
     if (!l || !l->text) {
         free(l);
         (void)close(fd);
@@ -299,6 +379,8 @@ int listeners_adjust(const struct listeners *l, const struct instance_conf *conf
     int r = make_options(conf, &options, err);
 
     for (size_t i = 0; i < l->n_items && r == 0; i++) {
+        if (l->items[i]->given)
+            continue;
         l->items[i]->vacuum = conf->vacuum;
         r = adjust(l->items[i], &options, err);
     }

@@ -25,6 +25,8 @@ struct listener {
     struct sock_file file;
     bool vacuum; /* remove the file at the end */
     bool shared; /* another master has it too: not then */
+    bool given;  /* somebody else has bound it: its file, owner, mode and backlog are not ours */
+    int number;  /* the N by which fd://N means it although it has another number; -1: none */
 };
 
 /* A generation's share of them. What is spoken on a socket may change with a reload. */
@@ -44,8 +46,9 @@ enum listen_phase {
 };
 
 /* Makes the sockets of @conf that @ret does not have yet; takes those of @old (may be NULL) that
- * have the same address. An address that is there for two protocols is an error. Returns 0, or a
- * negative errno with @err; @ret is to be released either way. */
+ * have the same address, and all that were given to it: with the protocol of the option that names
+ * their address, else with the one that `protocol` says. An address that is there for two protocols
+ * is an error. Returns 0, or a negative errno with @err; @ret is to be released either way. */
 int listeners_open(struct listeners *ret, const struct instance_conf *conf,
                    const struct listeners *old, enum listen_phase phase,
                    struct errmsg *err) _must_check_;
@@ -55,6 +58,11 @@ int listeners_open(struct listeners *ret, const struct instance_conf *conf,
  * Returns 0, or a negative errno with @err; @fd is closed then. */
 int listeners_adopt(struct listeners *ret, const char *text, int fd, uint32_t id,
                     const struct sock_file *file, bool vacuum, struct errmsg *err) _must_check_;
+
+/* Adds a socket that somebody else has bound and listens on: descriptor @fd, which becomes ours,
+ * and which fd://@number means (-1: no number does). One whose address is there already is closed.
+ * Returns 0, or a negative errno with @err; @fd is closed then, too. */
+int listeners_give(struct listeners *ret, int fd, int number, struct errmsg *err) _must_check_;
 
 /* Whether another master has these sockets, too. */
 void listeners_set_shared(const struct listeners *l, bool shared);
@@ -67,8 +75,8 @@ const char *listeners_protocol(const struct listeners *l, size_t i);
 unsigned listener_backlog(const struct listener *l, unsigned *ret_max);
 
 /* Gives the sockets, which may be those of an earlier configuration, the mode, owner and backlog
- * that @conf says. To be called when its generation takes over, not before. Returns 0, or a
- * negative errno with @err. */
+ * that @conf says; not those that were given. To be called when its generation takes over, not
+ * before. Returns 0, or a negative errno with @err. */
 int listeners_adjust(const struct listeners *l, const struct instance_conf *conf,
                      struct errmsg *err) _must_check_;
 

@@ -3,6 +3,7 @@
  * of the questions --check, --show-config, --help and --version and ends. Started by an Emperor, by
  * `liege`, or by hand. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/sock.h"
 #include "base/strv.h"
 #include "base/title.h"
 #include "conf/doc.h"
@@ -101,6 +103,23 @@ static const char *find_program(const char *called)
     return readlink("/proc/self/exe", path, sizeof(path) - 1) < 0 ? called : path;
 }
 
+/* An on-demand vassal has a listening socket as its standard input (ipc/fdmap.h). Sets *@ret to it,
+ * with another number, or to -1; what reads standard input from now on finds nothing. */
+static int take_given_socket(int *ret)
+{
+    struct addr addr;
+
+    *ret = -1;
+    if (sock_find_addr(STDIN_FILENO, &addr) < 0)
+        return 0;
+    _cleanup_close_ int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0)
+        return -errno;
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
 /* Sets *@ret to the descriptor for daemon_ready(), or -1. */
 static int go_to_background(const struct registry *r, bool is_vassal, bool is_newer, int *ret,
                             struct errmsg *err)
@@ -120,7 +139,8 @@ static int go_to_background(const struct registry *r, bool is_vassal, bool is_ne
     return 0;
 }
 
-static int run(const char *const *args, const char *const *env, const char *program, int older_fd)
+static int run(const char *const *args, const char *const *env, const char *program, int older_fd,
+               int given_fd)
 {
     const pid_t parent = getppid();
     struct registry *registry = NULL;
@@ -161,6 +181,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
         .emperor = link_exists(&link) ? parent : 0,
         .program = program,
         .ready_fd = ready_fd,
+        .given_fd = given_fd,
         .older_fd = older_fd,
         .warn = warn,
     };
@@ -171,7 +192,7 @@ int main(int argc, char *argv[])
 {
     _cleanup_(strv_done) struct liege_list env = {0}; /* as it was: ours may change */
     struct errmsg err = {""};
-    int older_fd = -1;
+    int older_fd = -1, given_fd = -1;
 
     (void)argc;
     log_set_subject("liege");
@@ -180,6 +201,8 @@ int main(int argc, char *argv[])
         log_error("%s", err.text);
         return EXIT_FAILURE;
     }
+    if (r == 0)
+        r = take_given_socket(&given_fd);
     if (r == 0)
         r = title_init(&argv);
     if (r == 0 && older_fd >= 0)
@@ -191,5 +214,5 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     return run((const char *const *)argv, env.items ? (const char *const *)env.items : no_strings,
-               find_program(argv[0]), older_fd);
+               find_program(argv[0]), older_fd, given_fd);
 }

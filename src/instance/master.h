@@ -15,6 +15,7 @@ struct master_start {
     pid_t emperor;             /* who must be our parent; 0: nobody */
     const char *program;       /* that is run for SIGUSR2 */
     int ready_fd;              /* for daemon_ready(); -1 */
+    int given_fd;              /* a listening socket that was descriptor 0; -1. Taken over */
     int older_fd;              /* to the master that this one is started beside (takeover.h); -1 */
     conf_warn_fn *warn;
 };

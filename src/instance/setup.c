@@ -64,15 +64,27 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
     return r;
 }
 
-/* All that there is of an older master, if there is one. */
+/* All that there is of an older master, if there is one; then what was passed to us. */
 static int inherit(struct master *m, struct listeners *ret, struct errmsg *err)
 {
-    if (m->start.older_fd < 0)
-        return 0;
-    int r = partner_join(&m->partner, m->start.older_fd, ret, &m->queue, err);
-    if (r == 0)
-        log_info("starts beside the master %d", (int)m->partner.pid);
+    int r = 0;
+
+    if (m->start.older_fd >= 0) {
+        r = partner_join(&m->partner, m->start.older_fd, ret, &m->queue, err);
+        if (r == 0)
+            log_info("starts beside the master %d", (int)m->partner.pid);
+    }
+    if (r == 0 && m->start.given_fd >= 0)
+        r = listeners_give(ret, TAKE_FD(m->start.given_fd), STDIN_FILENO, err);
     return r;
+}
+
+static void log_given(const struct listeners *l)
+{
+    for (size_t i = 0; i < l->n_items; i++)
+        if (l->items[i]->given)
+            log_info("%s was passed: %s is spoken there", l->items[i]->text,
+                     listeners_protocol(l, i));
 }
 
 int master_open_controls(struct master *m, struct errmsg *err)
@@ -138,6 +150,7 @@ int master_set_up(struct master *m, struct errmsg *err)
         registry_free(registry);
         return r;
     }
+    log_given(&share);
     if (share.n_items == 0)
         log_warning("no socket is configured: set http-socket or https-socket");
     r = reload_start_generation(m, registry, &share, &m->current);

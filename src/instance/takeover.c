@@ -46,14 +46,26 @@ int takeover_inherit_names(int fd)
 struct takeover_socket {
     uint64_t dev, ino; /* of the file of a UNIX socket */
     uint32_t id;       /* of the listener: entries of the queue name it */
-    uint32_t vacuum;
+    uint32_t flags;    /* enum takeover_flag */
 };
+
+enum takeover_flag {
+    TAKEOVER_VACUUM = 1 << 0,
+    TAKEOVER_GIVEN = 1 << 1,
+    TAKEOVER_STANDARD_INPUT = 1 << 2, /* it was descriptor 0 */
+};
+
+static uint32_t flags_of(const struct listener *l)
+{
+    return (l->vacuum ? TAKEOVER_VACUUM : 0U) | (l->given ? TAKEOVER_GIVEN : 0U) |
+           (l->number == STDIN_FILENO ? TAKEOVER_STANDARD_INPUT : 0U);
+}
 
 static int send_listener(int fd, const struct listener *l)
 {
     char data[MESSAGE_MAX_BYTES];
     const struct takeover_socket s = {
-        .dev = l->file.dev, .ino = l->file.ino, .id = l->id, .vacuum = l->vacuum};
+        .dev = l->file.dev, .ino = l->file.ino, .id = l->id, .flags = flags_of(l)};
     size_t text_len = strlen(l->text) + 1;
 
     if (sizeof(s) + text_len > sizeof(data))
@@ -99,7 +111,13 @@ static int receive_listener(struct message *m, struct listeners *ret, struct err
     memcpy(&s, m->data, sizeof(s));
     const struct sock_file file = {.dev = s.dev, .ino = s.ino};
     const char *text = (const char *)m->data + sizeof(s);
-    return listeners_adopt(ret, text, m->fds[0], s.id, &file, s.vacuum != 0, err);
+    int r = listeners_adopt(ret, text, m->fds[0], s.id, &file, s.flags & TAKEOVER_VACUUM, err);
+    if (r < 0)
+        return r;
+    struct listener *l = ret->items[ret->n_items - 1];
+    l->given = s.flags & TAKEOVER_GIVEN;
+    l->number = s.flags & TAKEOVER_STANDARD_INPUT ? STDIN_FILENO : -1;
+    return 0;
 }
 
 static int receive_queue(struct message *m, struct queue *ret)

@@ -78,13 +78,13 @@ class Server:
     """A running program. Its standard output and error are the log."""
 
     def __init__(self, arguments, report_dir, cwd=None, env=None, program=LIEGE, wrapper=(),
-                 limits=None):
+                 limits=None, stdin=subprocess.DEVNULL, pass_fds=()):
         self.report_dir = report_dir
         read_fd, write_fd = os.pipe()
         try:
             self.process = subprocess.Popen(
                 [*map(str, wrapper), str(program), *map(str, arguments)],
-                stdin=subprocess.DEVNULL, stdout=write_fd, stderr=write_fd, cwd=cwd,
+                stdin=stdin, stdout=write_fd, stderr=write_fd, cwd=cwd, pass_fds=pass_fds,
                 env=environment(report_dir, **(env or {})), preexec_fn=limits)
         finally:
             os.close(write_fd)

@@ -350,6 +350,70 @@ static void test_https(void **state)
     assert_int_equal(tls_fixture_tear_down(state), 0);
 }
 
+static int make_socket(const char *name)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    (void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", in_folder(name));
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+/* Sockets that somebody else has bound go from generation to generation, and are left as they are.
+ */
+static void test_given(void **state)
+{
+    char http[] = "http";
+    struct listeners given = {0}, first = {0}, old = {0}, new = {0};
+    struct errmsg err = {""};
+
+    (void)state;
+    assert_int_equal(listeners_give(&given, make_socket("b"), 0, &err), 0);
+    assert_int_equal(listeners_give(&given, make_socket("x"), -1, &err), 0);
+    int again = dup(given.items[0]->fd);
+    assert_int_equal(listeners_give(&given, again, -1, &err), 0); /* is there */
+    assert_int_equal(given.n_items, 2);
+    assert_int_equal(fcntl(again, F_GETFD), -1);
+
+    set_sockets("a b");
+    must_open(&first, &given, LISTEN_PRIVILEGED);
+    must_open(&old, &first, LISTEN_ALL);
+    listeners_release(&given);
+    listeners_release(&first);
+    assert_int_equal(old.n_items, 3);
+    assert_string_equal(old.items[2]->text, in_folder("x"));
+    assert_string_equal(listeners_protocol(&old, 1), "http");
+    assert_string_equal(listeners_protocol(&old, 2), "uwsgi");
+    assert_int_equal(listeners_adjust(&old, &conf, &err), 0);
+
+    set_sockets("c");
+    assert_int_equal(strv_append(&conf.http_sockets, "fd://0"), 0);
+    conf.protocol = http;
+    must_open(&new, &old, LISTEN_ALL);
+    assert_int_equal(new.n_items, 3);
+    assert_ptr_equal(new.items[1], old.items[1]);
+    assert_string_equal(listeners_protocol(&new, 2), "http");
+    listeners_release(&old);
+    assert_false(is_there("a"));
+    for (size_t i = 0; i < new.n_items; i++)
+        assert_true(can_connect(new.items[i]));
+    listeners_release(&new);
+    assert_true(is_there("b") && is_there("x"));
+}
+
+static void test_given_refusals(void **state)
+{
+    struct listeners l = {0};
+    struct errmsg err = {""};
+
+    (void)state;
+    assert_int_equal(listeners_give(&l, open("/dev/null", O_RDONLY), -1, &err), -ENOTSOCK);
+    assert_int_equal(listeners_give(&l, socket(AF_INET, SOCK_STREAM, 0), -1, &err), -EINVAL);
+    assert_int_equal(l.n_items, 0);
+}
+
 #define LISTEN_TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -366,6 +430,8 @@ int main(void)
         LISTEN_TEST(test_protocols),
         LISTEN_TEST(test_too_many),
         LISTEN_TEST(test_https),
+        LISTEN_TEST(test_given),
+        LISTEN_TEST(test_given_refusals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,40 @@ static void test_stale_file(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Who is passed a socket finds out where clients reach it, although its file was renamed. */
+static void test_find_addr(void **state)
+{
+    static const char *const others[] = {"@liege-test-find-addr", "127.0.0.1:4711"};
+    struct sock_file file;
+    struct addr found, wanted;
+    _cleanup_close_ int fd = must_listen(path, &usual, &file);
+
+    (void)state;
+    assert_int_equal(sock_find_addr(fd, &found), 0);
+    assert_int_equal(addr_parse(path, &wanted, NULL), 0);
+    assert_int_equal(found.len, wanted.len);
+    assert_int_equal(found.fd, -1);
+    assert_memory_equal(&found.sa, &wanted.sa, wanted.len);
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        _cleanup_close_ int other =
+            socket(i == 0 ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(addr_parse(others[i], &wanted, NULL), 0);
+        if (i == 1)
+            wanted.sa.any.sa_data[0] = wanted.sa.any.sa_data[1] =
+                0; /* a port of the kernel's choice */
+        assert_int_equal(bind(other, &wanted.sa.any, wanted.len), 0);
+        assert_int_equal(sock_find_addr(other, &found), -EINVAL); /* it does not listen yet */
+        assert_int_equal(listen(other, 1), 0);
+        assert_int_equal(sock_find_addr(other, &found), 0);
+        assert_int_equal(found.len, wanted.len);
+    }
+    assert_int_equal(sock_find_addr(STDERR_FILENO + 500, &found), -EBADF);
+    _cleanup_close_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(sock_find_addr(null, &found), -ENOTSOCK);
+    _cleanup_close_ int datagrams = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(sock_find_addr(datagrams, &found), -EINVAL);
+}
+
 static void test_unlink_of_nothing(void **state)
 {
     const struct sock_file none = {0};
@@ -490,6 +524,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_owner, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stale_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_find_addr, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unlink_of_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_path, set_up, tear_down),

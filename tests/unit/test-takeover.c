@@ -69,6 +69,8 @@ static void test_all(void **state)
     (void)state;
     add("127.0.0.1:80", 3);
     add("/run/app.sock", 9);
+    sent.items[0]->given = true;
+    sent.items[0]->number = 0;
     assert_int_equal(takeover_send(channel[0], &sent, &queue), 0);
     assert_int_equal(receive(&pid), 0);
     assert_int_equal(pid, getpid());
@@ -79,6 +81,8 @@ static void test_all(void **state)
     assert_int_equal(received.items[1]->file.dev, 5);
     assert_true(received.items[1]->vacuum && received.items[1]->shared);
     assert_int_not_equal(received.items[0]->fd, sent.items[0]->fd);
+    assert_true(received.items[0]->given && !received.items[1]->given);
+    assert_true(received.items[0]->number == 0 && received.items[1]->number == -1);
 
     assert_int_equal(queue_give(&got, &iov, 1, &channel[0], 1), 0);
     assert_int_equal(atomic_load(&queue.board->depth), 1);

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""An instance whose socket is its Emperor's: it serves on descriptor 0, leaves it as it is, and asks
+to be stopped when nobody has asked it anything for a while."""
+import os
+import signal
+import stat
+
+import pytest
+
+from harness import client, gateway, proc, says
+from harness.ruler import Ruler
+
+WEB = "wsgi-file = {apps}/python/web.py\n"
+
+
+@pytest.fixture
+def rule(folder):
+    """rule(address) -> Ruler; the address is a path below the folder unless it is given."""
+    rulers = []
+
+    def make(address=None):
+        rulers.append(Ruler(address or str(folder / "demand.sock")))
+        return rulers[-1]
+    yield make
+    for ruler in rulers:
+        ruler.__exit__()
+
+
+@pytest.fixture
+def vassal(start, configure):
+    """vassal(ruler, settings): an instance under @ruler that serves."""
+    def run(ruler, settings="", wait=True, emperor=True):
+        arguments = ruler.arguments()
+        if not emperor:
+            arguments = {"stdin": ruler.listener}
+        server = start(configure("app.ini", "[liege]\n" + WEB + settings), **arguments)
+        server.address = ruler.listener.getsockname()
+        if isinstance(server.address, tuple):
+            server.address = "%s:%d" % server.address
+        if wait:
+            server.wait_line(says.serving())
+        return server
+    return run
+
+
+def ask_uwsgi(server, target="/"):
+    with gateway.Uwsgi(server.address) as c:
+        return c.get(target)
+
+
+def socket_inode(server):
+    return os.stat(server.address).st_ino
+
+
+@pytest.mark.plain
+def test_a_socket_that_no_option_names_speaks_uwsgi(rule, vassal):
+    server = vassal(rule())
+    assert ask_uwsgi(server).status == 200
+    server.wait_line("demand.sock was passed: uwsgi is spoken there")
+
+
+def test_another_protocol_can_be_said(rule, vassal):
+    server = vassal(rule(), "protocol = http\n")
+    assert client.get(server.address).status == 200
+
+
+@pytest.mark.parametrize("option", ["http-socket = {folder}/demand.sock", "http-socket = fd://0"])
+def test_an_option_with_its_address_says_what_is_spoken(rule, vassal, option):
+    server = vassal(rule(), f"{option}\nsocket = @liege-test-{os.getpid()}\n")
+    assert client.get(server.address).status == 200
+
+
+def test_a_port(rule, vassal, free_address):
+    host, _, port = free_address().rpartition(":")
+    server = vassal(rule((host, int(port))), f"http-socket = {host}:{port}\n")
+    assert client.get(server.address).status == 200
+
+
+def test_the_socket_stays_as_it_is(rule, vassal):
+    ruler = rule()
+    os.chmod(ruler.listener.getsockname(), 0o640)
+    server = vassal(ruler, "protocol = http\nchmod-socket = 600\nvacuum = yes\n")
+    before = socket_inode(server)
+    ruler.say(1)
+    server.wait_line(says.serving(2))
+    assert client.get(server.address).status == 200
+    assert server.stop() == 0
+    assert socket_inode(server) == before
+    assert stat.S_IMODE(os.stat(server.address).st_mode) == 0o640
+
+
+def test_the_application_reads_nothing_from_it(rule, vassal):
+    server = vassal(rule(), "protocol = http\n")
+    worker = int(client.get(server.address, "/pid").body)
+    for pid in (server.pid, worker):
+        assert proc.descriptors(pid)[0] == "/dev/null"
+
+
+def test_a_new_master_has_it_too(rule, vassal):
+    server = vassal(rule(), "protocol = http\n", emperor=False)
+    server.kill(signal.SIGUSR2)
+    new = int(server.wait_line(r"the new master \(pid (\d+)\) serves").group(1))
+    server.kill(signal.SIGQUIT)
+    assert not proc.wait_gone([server.pid])
+    assert client.get(server.address).status == 200
+    os.kill(new, signal.SIGQUIT)
+    assert not proc.wait_gone([new])
+    assert stat.S_ISSOCK(os.stat(server.address).st_mode)
+
+
+def test_an_unknown_protocol_is_refused(rule, vassal):
+    server = vassal(rule(), "protocol = gopher\n", wait=False)
+    assert server.wait() == 1
+    server.wait_line(r"app\.ini:3: protocol.*'gopher' is none of uwsgi, http, fastcgi and scgi")
