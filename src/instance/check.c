@@ -17,6 +17,11 @@ static int check_together(const struct registry *r, const char *option, struct e
     if (strcmp(option, "refork-after") == 0 && r->worker.refork_after != 0 && r->instance.lazy_apps)
         return errmsg_set(err, -EINVAL,
                           "refork-after needs a zygote, and with lazy-apps there is none");
+    if (strcmp(option, "die-on-idle") == 0 && r->instance.die_on_idle && r->instance.idle_us == 0)
+        return errmsg_set(
+            err, -EINVAL,
+            "die-on-idle says what happens after a time without requests: set idle to "
+            "that time");
     return 0;
 }
 

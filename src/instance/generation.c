@@ -314,7 +314,7 @@ static bool is_loaded(const struct generation *g)
     return g->state == GENERATION_STARTING || g->state == GENERATION_SERVING;
 }
 
-int generation_resize(struct generation *g, size_t n)
+static int resize(struct generation *g, size_t n, enum family_drain how)
 {
     size_t before = g->n_slots;
     int r = add_slots(g, n);
@@ -324,7 +324,7 @@ int generation_resize(struct generation *g, size_t n)
     FOR_EACH_SLOT (s, g) {
         if ((size_t)s->id > g->n_slots && !s->leaves) {
             s->leaves = true;
-            s->drain = FAMILY_DRAIN_SUCCEEDED;
+            s->drain = how;
             slot_handle(s, SLOT_DRAIN, "one worker less is wanted");
         } else if ((size_t)s->id > before && !s->leaves && is_loaded(g)) {
             slot_handle(s, SLOT_START, "one worker more is wanted");
@@ -334,6 +334,42 @@ int generation_resize(struct generation *g, size_t n)
     serve_if_ready(g);
     loop_task_queue(g->loop, &g->sweep);
     return r;
+}
+
+int generation_resize(struct generation *g, size_t n)
+{
+    return resize(g, n, FAMILY_DRAIN_SUCCEEDED);
+}
+
+void generation_rest(struct generation *g)
+{
+    (void)!resize(g, 0, FAMILY_DRAIN_LAST); /* fewer is always possible */
+}
+
+/* A worker that cannot start, and waits for its next try, is not waited for. */
+bool generation_is_quiet(const struct generation *g, uint64_t *ret_since_us)
+{
+    uint64_t latest_us = 0;
+
+    FOR_EACH_SLOT (s, g) {
+        if (s->state == SLOT_EMPTY || s->state == SLOT_BACKOFF)
+            continue;
+        uint64_t quiet_us = atomic_load_explicit(&scoreboard_slot(&g->board, s->id)->quiet_us,
+                                                 memory_order_relaxed);
+        if (s->state != SLOT_READY || quiet_us == 0)
+            return false;
+        latest_us = MAX(latest_us, quiet_us);
+    }
+    *ret_since_us = latest_us;
+    return true;
+}
+
+bool generation_is_deserted(const struct generation *g)
+{
+    FOR_EACH_SLOT (s, g)
+        if (s->state != SLOT_EMPTY)
+            return false;
+    return true;
 }
 
 void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigned *ret_n_idle)

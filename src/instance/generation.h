@@ -113,6 +113,17 @@ int generation_renew(struct generation *g) _must_check_;
  */
 void generation_sleep(struct generation *g);
 
+/* No workers any more, but the zygote stays; nobody comes next: what is waiting is answered, and
+ * idle connections are closed. generation_resize() starts workers again. */
+void generation_rest(struct generation *g);
+
+/* True if no worker has a request or is on its way to be one or to its end; *@ret_since_us is then
+ * when the last request was over. */
+bool generation_is_quiet(const struct generation *g, uint64_t *ret_since_us);
+
+/* True if it has no process of a worker. */
+bool generation_is_deserted(const struct generation *g);
+
 /* Has all workers that serve, or finish, say in the log where their threads are. */
 void generation_show_stacks(const struct generation *g);
 

@@ -203,6 +203,12 @@ const struct liege_option instance_options[] = {
     { .name = "cheaper-busyness-multiplier", .type = LIEGE_OPTION_UINT,
       .offset = FIELD(cheaper_busyness_multiplier), .min = 1, .max = 1000, .dflt = "10", .arg = "N",
       .help = "busyness: so many times cheaper-overload pass after a change before one is removed" },
+    { .name = "idle", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(idle_us), .max = US_A_YEAR,
+      .arg = "SECONDS",
+      .help = "end the workers when there has been no request for so long; the next connection starts them "
+              "again, and waits for them" },
+    { .name = "die-on-idle", .type = LIEGE_OPTION_FLAG, .offset = FIELD(die_on_idle),
+      .help = "with idle: end the whole instance then; a vassal asks its Emperor to stop it" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
     { .name = "warmup", .type = LIEGE_OPTION_LIST, .offset = FIELD(warmup),

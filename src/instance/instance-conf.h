@@ -47,6 +47,8 @@ struct instance_conf {
     uint64_t cheaper_step, cheaper_overload, cheaper_idle;
     uint64_t cheaper_busyness_min, cheaper_busyness_max, cheaper_busyness_multiplier;
     char *cheaper_algo;
+    uint64_t idle_us; /* without a request; 0: that means nothing */
+    bool die_on_idle;
     bool lazy_apps;
     struct liege_list warmup;
     char *fork_check;         /* warn, refuse or off */

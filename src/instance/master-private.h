@@ -4,6 +4,7 @@
 #include "base/pidfile.h"
 #include "instance/fifo.h"
 #include "instance/generation.h"
+#include "instance/idle.h"
 #include "instance/logger.h"
 #include "instance/master.h"
 #include "instance/partner.h"
@@ -20,6 +21,14 @@ enum stop {
     STOP_NO,
     STOP_GRACEFULLY,
     STOP_NOW,
+};
+
+/* What ends a time without workers that began with one without requests. */
+enum rest {
+    REST_NO,
+    REST_UNTIL_ASKED,   /* a connection */
+    REST_UNTIL_STOPPED, /* the Emperor, who is asked to when the last worker has ended */
+    REST_STOP_ASKED,    /* and has been */
 };
 
 struct master {
@@ -51,9 +60,12 @@ struct master {
     bool reload_wanted, chain_wanted;
     struct size size;
     struct scaler scaler;      /* cheaper */
-    bool sleep_wanted, asleep; /* no workers (SIGWINCH) */
-    bool upgrade_wanted;       /* SIGUSR2 */
-    struct loop_timer delay;   /* drain-delay: a graceful end is wanted then */
+    bool sleep_wanted, asleep; /* no workers (SIGWINCH, or idle) */
+    struct idle idle;
+    bool rest_wanted, wake_wanted;
+    enum rest resting;       /* asleep because of idle */
+    bool upgrade_wanted;     /* SIGUSR2 */
+    struct loop_timer delay; /* drain-delay: a graceful end is wanted then */
     enum stop stop_wanted, stopping;
     int exit_code;
 };
@@ -78,6 +90,16 @@ void master_on_signal(int sig, void *data);
 void master_on_emperor_byte(enum emperor_byte byte, void *data);
 void master_on_emperor_lost(void *data);
 void master_on_change_of_source(void *data, const char *path);
+
+/* rest.c: what is done about idle. */
+void rest_on_idle(void *data);
+void rest_on_bell(void *data);
+
+/* The generation that may have nothing to do; NULL: more is going on. */
+const struct generation *rest_watched_generation(void *data);
+
+/* Goes on with what was reported: begins to rest, or ends it. */
+void rest_step(struct master *m);
 
 /* reload.c */
 

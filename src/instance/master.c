@@ -76,6 +76,7 @@ static void begin_stop(struct master *m)
         log_info("%s", m->stop_wanted == STOP_NOW ? "stops" : "stops gracefully");
     m->stopping = m->stop_wanted;
     loop_timer_clear(m->loop, &m->delay);
+    idle_stop(&m->idle);
     tell_service_of_end(m);
     reload_abandon(m);
     if (m->stopping == STOP_NOW)
@@ -119,7 +120,7 @@ static bool has_terminal(void)
 static void go_to_sleep(struct master *m)
 {
     m->sleep_wanted = false;
-    if (m->asleep)
+    if (m->asleep && m->resting == REST_NO)
         return;
     if (has_terminal()) {
         log_info(
@@ -128,6 +129,8 @@ static void go_to_sleep(struct master *m)
     }
     log_info("the workers finish; SIGHUP starts others");
     m->asleep = true;
+    m->resting = REST_NO;
+    idle_stop(&m->idle);
     reload_abandon(m);
     generation_sleep(m->current);
 }
@@ -264,6 +267,7 @@ static void step(struct master *m)
         begin_upgrade(m);
     if (m->sleep_wanted)
         go_to_sleep(m);
+    rest_step(m);
     if (m->reload_wanted) {
         m->reload_wanted = false;
         reload_begin(m);
@@ -466,6 +470,7 @@ void master_on_emperor_lost(void *data)
 static void tear_down(struct master *m)
 {
     scaler_stop(&m->scaler);
+    idle_stop(&m->idle);
     m->stats = stats_server_free(m->stats);
     fifo_close(&m->fifo, partner_exists(&m->partner));
     touch_done(&m->touch);
@@ -505,6 +510,7 @@ int master_run(const struct master_start *start)
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
+    idle_init(&m.idle, rest_watched_generation, rest_on_idle, rest_on_bell, &m);
     m.fifo.io.fd = -1;
     touch_init(&m.touch, on_touch, &m);
     touch_init(&m.touch_chain, on_touch_chain, &m);

@@ -189,6 +189,8 @@ void reload_take_over(struct master *m)
     m->current = m->next;
     m->next = NULL;
     m->asleep = false;
+    m->resting = REST_NO;
+    idle_stop(&m->idle); /* it may wait for a connection to the old one's sockets */
     procname_set(m->current->registry, "master");
     list_append(&m->draining, &old->link);
     generation_drain(old, FAMILY_DRAIN_SUCCEEDED);
@@ -229,6 +231,7 @@ static void announce(struct master *m)
     loop_timer_clear(m->loop, &m->patience);
 
     scaler_configure(&m->scaler, m->loop, &g->registry->instance);
+    idle_configure(&m->idle, m->loop, g->registry->instance.idle_us);
     watch_files(m, &m->touch, &g->registry->instance.touch_reload, "touch-reload");
     watch_files(m, &m->touch_chain, &g->registry->instance.touch_chain_reload,
                 "touch-chain-reload");

@@ -33,21 +33,22 @@ struct state_rule {
     bool renews;    /* the time starts again with each sign of life */
     bool untimed;
     bool paced; /* there must be min-rate on the whole, too */
+    bool open;  /* a request is being read or answered, or is about to come */
 };
 
 /* clang-format off */
 static const struct state_rule states[] = {
-    [CONN_HANDSHAKE] = { .listens = READS,
+    [CONN_HANDSHAKE] = { .listens = READS, .open = true,
                       .timeout = offsetof(struct worker_conf, head_timeout_us) },
     [CONN_IDLE]   = { .listens = READS,
                       .timeout = offsetof(struct worker_conf, keepalive_timeout_us) },
-    [CONN_HEAD]   = { .listens = READS,
+    [CONN_HEAD]   = { .listens = READS, .open = true,
                       .timeout = offsetof(struct worker_conf, head_timeout_us) },
-    [CONN_BODY]   = { .listens = READS, .renews = true, .paced = true,
+    [CONN_BODY]   = { .listens = READS, .renews = true, .paced = true, .open = true,
                       .timeout = offsetof(struct worker_conf, socket_timeout_us) },
-    [CONN_READY]  = { .listens = WATCHES, .untimed = true },
-    [CONN_CALL]   = { .untimed = true },
-    [CONN_WRITE]  = { .listens = WRITES, .renews = true,
+    [CONN_READY]  = { .listens = WATCHES, .untimed = true, .open = true },
+    [CONN_CALL]   = { .untimed = true, .open = true },
+    [CONN_WRITE]  = { .listens = WRITES, .renews = true, .open = true,
                       .timeout = offsetof(struct worker_conf, socket_timeout_us) },
     [CONN_LINGER] = { .listens = READS },
 };
@@ -88,6 +89,14 @@ static uint64_t paced_deadline(const struct conn *c, uint64_t limit)
                c->since_us + limit + c->x->proto.facts.body_bytes * US_PER_SEC / conf->min_rate);
 }
 
+static void set_open(struct conn *c, bool open)
+{
+    if (c->open == open)
+        return;
+    c->open = open;
+    worker_count_open(c->worker, open ? 1 : -1);
+}
+
 void conn_set_state(struct conn *c, enum conn_state state)
 {
     const struct state_rule *rule = &states[state];
@@ -96,6 +105,7 @@ void conn_set_state(struct conn *c, enum conn_state state)
     if (changes)
         c->since_us = now_us(c);
     c->state = state;
+    set_open(c, rule->open);
     if (!rule->untimed && (changes || rule->renews)) {
         uint64_t limit = LINGER_US;
         if (rule->timeout != 0)
@@ -211,6 +221,7 @@ void conn_let_go(struct conn *c)
 
     keeper_leave(&w->keeper, c->kept); /* before its descriptor can be another one's */
     c->kept = NULL;
+    set_open(c, false);
     stop_listening(c);
     c->tls = tls_free(c->tls);
     closep(&c->io.fd);

@@ -42,6 +42,7 @@ struct conn {
     struct list link; /* in worker->conns, or in worker->ready, or spare */
     enum conn_state state;
     uint32_t listens; /* what epoll was told; 0: it does not know the connection */
+    bool open;        /* it has a request: struct worker.n_open */
     bool close_after; /* no further request on this connection */
     bool proxy_due;   /* a PROXY header must come first */
     bool trusted;     /* the peer may say who the client is: worker->forwarded */

@@ -22,6 +22,7 @@ struct scoreboard_slot {
     _Atomic(uint64_t) n_given;       /* connections given to the queue */
     _Atomic(uint64_t) n_taken;       /* and taken from it */
     _Atomic(uint64_t) call_due;      /* struct call_due; 0: none */
+    _Atomic(uint64_t) quiet_us;      /* since when no request has been open; 0: one is */
 };
 
 struct scoreboard_memory {

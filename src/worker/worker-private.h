@@ -51,6 +51,7 @@ struct worker {
 
     struct keeper keeper;
     uint32_t n_conns;
+    uint32_t n_open;   /* of them, those with a request */
     struct list conns; /* all but those in @ready */
     struct list ready; /* connections whose request waits for a call */
     size_t n_ready;
@@ -102,6 +103,9 @@ void worker_on_conn_end(struct worker *w);
 
 /* Idle connections are given away again in a moment. */
 void worker_offer_later(struct worker *w);
+
+/* A connection has a request now, or (@change -1) has none any more. */
+void worker_count_open(struct worker *w, int change);
 
 /* The request of @c has been in the application for half the time that harakiri allows. */
 void worker_on_slow(struct conn *c);

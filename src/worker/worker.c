@@ -63,6 +63,18 @@ const char *worker_date(void)
     return http_date_at(&date, time(NULL));
 }
 
+/* For the master only the first and the last one matter. One that drains leaves the slot to its
+ * successor. */
+void worker_count_open(struct worker *w, int change)
+{
+    uint32_t before = w->n_open;
+
+    w->n_open += (uint32_t)change;
+    if (!w->draining && (before == 0 || w->n_open == 0))
+        atomic_store_explicit(&worker_slot(w)->quiet_us, w->n_open == 0 ? loop_now_us(w->loop) : 0,
+                              memory_order_relaxed);
+}
+
 /* What the request has imported. */
 static void report_sources(struct worker *w)
 {
@@ -402,6 +414,7 @@ static int set_up(struct worker *w, struct errmsg *err)
 
     list_init(&w->conns);
     atomic_store(&worker_slot(w)->n_conns, 0);
+    atomic_store(&worker_slot(w)->quiet_us, clock_now_us());
     list_init(&w->spare_conns);
     list_init(&w->spare_exchanges);
     w->offer.fn = on_offer;

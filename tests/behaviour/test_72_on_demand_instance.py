@@ -4,11 +4,14 @@ to be stopped when nobody has asked it anything for a while."""
 import os
 import signal
 import stat
+import time
 
 import pytest
 
 from harness import client, gateway, proc, says
-from harness.ruler import Ruler
+from harness.client import Connection, request_bytes
+from harness.load import Load
+from harness.ruler import STOP, STOP_ME, Ruler
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
 
@@ -106,6 +109,47 @@ def test_a_new_master_has_it_too(rule, vassal):
     os.kill(new, signal.SIGQUIT)
     assert not proc.wait_gone([new])
     assert stat.S_ISSOCK(os.stat(server.address).st_mode)
+
+
+def test_without_requests_it_asks_to_be_stopped(rule, vassal):
+    ruler = rule()
+    server = vassal(ruler, "protocol = http\nidle = 1\ndie-on-idle = yes\n")
+    assert client.get(server.address).status == 200
+    answered = time.monotonic()
+    assert 0.9 < ruler.wait(STOP_ME) - answered < 2
+    assert server.running()
+    ruler.say(STOP)
+    assert server.wait() == 0
+
+
+@pytest.mark.plain
+def test_what_comes_while_it_ends_waits_for_the_next(rule, vassal):
+    ruler = rule()
+    settings = "protocol = http\nidle = 0.3\ndie-on-idle = yes\n"
+    server = vassal(ruler, settings)
+    ruler.wait(STOP_ME)
+    with Connection(server.address) as late:
+        late.send(request_bytes("/"))
+        ruler.say(STOP)
+        assert server.wait() == 0
+        vassal(ruler, settings)
+        assert late.response().status == 200
+
+
+@pytest.mark.plain
+def test_no_request_is_lost_between_idle_and_stop(rule, vassal):
+    """Connections that wait for an idle moment and come then are answered, by this instance or by the
+    one after it."""
+    ruler = rule()
+    settings = "protocol = http\nidle = 0.15\ndie-on-idle = yes\ndisable-logging = yes\n"
+    server = vassal(ruler, settings)
+    with Load(server.address, keep_alive=0, per_request=1, pause=0.152) as load:
+        for n in range(1, 5):
+            ruler.wait(STOP_ME, count=n)
+            ruler.say(STOP)
+            assert server.wait() == 0
+            server = vassal(ruler, settings)
+    load.assert_clean()
 
 
 def test_an_unknown_protocol_is_refused(rule, vassal):
