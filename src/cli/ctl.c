@@ -26,6 +26,7 @@ static const struct {
     { "reopen-logs",  'l', "open the files of the log anew" },
     { "upgrade",      'f', "start a new master from the program as it is now, beside this one" },
     { "stack",        't', "write into the log where the threads of the workers are" },
+    { "reinforce",    'B', "ask the Emperor for reinforcement" },
 };
 /* clang-format on */
 

@@ -364,6 +364,16 @@ bool generation_is_quiet(const struct generation *g, uint64_t *ret_since_us)
     return true;
 }
 
+bool generation_has_pulse(const struct generation *g, uint64_t since_us)
+{
+    FOR_EACH_SLOT (s, g)
+        if (s->state == SLOT_READY &&
+            atomic_load_explicit(&scoreboard_slot(&g->board, s->id)->pulse_us,
+                                 memory_order_relaxed) >= since_us)
+            return true;
+    return false;
+}
+
 bool generation_is_deserted(const struct generation *g)
 {
     FOR_EACH_SLOT (s, g)
@@ -382,6 +392,13 @@ void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigne
         *ret_n_idle +=
             atomic_load_explicit(&scoreboard_slot(&g->board, s->id)->idle, memory_order_relaxed);
     }
+}
+
+unsigned generation_count_waiting(const struct generation *g)
+{
+    int64_t n_queued = atomic_load(&g->queue->board->n_waiting);
+
+    return listeners_backlog(&g->listeners) + (unsigned)MAX(n_queued, (int64_t)0);
 }
 
 void generation_sleep(struct generation *g)

@@ -121,6 +121,9 @@ void generation_rest(struct generation *g);
  * when the last request was over. */
 bool generation_is_quiet(const struct generation *g, uint64_t *ret_since_us);
 
+/* True if a worker that serves has given a sign of life since then (heartbeat). */
+bool generation_has_pulse(const struct generation *g, uint64_t since_us);
+
 /* True if it has no process of a worker. */
 bool generation_is_deserted(const struct generation *g);
 
@@ -135,6 +138,10 @@ void generation_stop(struct generation *g);
 
 /* How many of the workers that are wanted serve, and how many of those could take a request now. */
 void generation_count(const struct generation *g, unsigned *ret_n_ready, unsigned *ret_n_idle);
+
+/* How many requests wait for a worker, and how many connections do: of UNIX sockets the kernel does
+ * not say it. */
+unsigned generation_count_waiting(const struct generation *g);
 
 /* The slot of the process @pid, or NULL. */
 struct slot *generation_slot_of(const struct generation *g, pid_t pid);

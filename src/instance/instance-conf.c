@@ -163,7 +163,7 @@ const struct liege_option instance_options[] = {
     { .name = "master-fifo", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
       .offset = FIELD(master_fifo), .arg = "FILE",
       .help = "obey letters that are written to this FIFO: r reload, c chain reload, q and Q stop, + and - workers, l "
-              "open logs anew, f a new master, t stacks of the workers into the log" },
+              "open logs anew, f a new master, t stacks of the workers into the log, B ask for reinforcement" },
     { .name = "stats", .aliases = "stats-server", .type = LIEGE_OPTION_STRING,
       .flags = LIEGE_OPTION_RESTART, .offset = FIELD(stats), .arg = "ADDRESS",
       .help = "serve statistics, one JSON document a connection" },
@@ -209,6 +209,13 @@ const struct liege_option instance_options[] = {
               "again, and waits for them" },
     { .name = "die-on-idle", .type = LIEGE_OPTION_FLAG, .offset = FIELD(die_on_idle),
       .help = "with idle: end the whole instance then; a vassal asks its Emperor to stop it" },
+    { .name = "vassal-sos", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(vassal_sos_us),
+      .max = US_A_YEAR, .arg = "SECONDS",
+      .help = "ask the Emperor for reinforcement when all workers are busy, once in so long; 0: never" },
+    { .name = "vassal-sos-backlog", .type = LIEGE_OPTION_UINT, .offset = FIELD(vassal_sos_backlog),
+      .max = 1000000, .arg = "N",
+      .help = "ask the Emperor for reinforcement, once a second, when so many requests and TCP connections wait "
+              "for a worker; 0: never" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
     { .name = "warmup", .type = LIEGE_OPTION_LIST, .offset = FIELD(warmup),

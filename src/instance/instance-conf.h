@@ -49,6 +49,8 @@ struct instance_conf {
     char *cheaper_algo;
     uint64_t idle_us; /* without a request; 0: that means nothing */
     bool die_on_idle;
+    uint64_t vassal_sos_us; /* 0: no call because all workers are busy */
+    uint64_t vassal_sos_backlog;
     bool lazy_apps;
     struct liege_list warmup;
     char *fork_check;         /* warn, refuse or off */

@@ -177,6 +177,15 @@ unsigned listener_backlog(const struct listener *l, unsigned *ret_max)
     return known ? info.tcpi_unacked : 0;
 }
 
+unsigned listeners_backlog(const struct listeners *l)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < l->n_items; i++)
+        n += listener_backlog(l->items[i], NULL);
+    return n;
+}
+
 static int refuse_more(struct errmsg *err)
 {
     return errmsg_set(err, -E2BIG, "%d sockets are the most that an instance can have",

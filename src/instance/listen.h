@@ -74,6 +74,9 @@ const char *listeners_protocol(const struct listeners *l, size_t i);
  * kernel says so; else 0. */
 unsigned listener_backlog(const struct listener *l, unsigned *ret_max);
 
+/* How many connections wait on all of them, as far as the kernel says so. */
+unsigned listeners_backlog(const struct listeners *l);
+
 /* Gives the sockets, which may be those of an earlier configuration, the mode, owner and backlog
  * that @conf says; not those that were given. To be called when its generation takes over, not
  * before. Returns 0, or a negative errno with @err. */

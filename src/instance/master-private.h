@@ -4,12 +4,14 @@
 #include "base/pidfile.h"
 #include "instance/fifo.h"
 #include "instance/generation.h"
+#include "instance/heartbeat.h"
 #include "instance/idle.h"
 #include "instance/logger.h"
 #include "instance/master.h"
 #include "instance/partner.h"
 #include "instance/scaler.h"
 #include "instance/size.h"
+#include "instance/sos.h"
 #include "instance/touch.h"
 #include "ipc/stats-server.h"
 #include "loop/service.h"
@@ -61,6 +63,8 @@ struct master {
     struct size size;
     struct scaler scaler;      /* cheaper */
     bool sleep_wanted, asleep; /* no workers (SIGWINCH, or idle) */
+    struct heartbeat heartbeat;
+    struct sos sos;
     struct idle idle;
     bool rest_wanted, wake_wanted;
     enum rest resting;       /* asleep because of idle */

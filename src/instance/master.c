@@ -230,6 +230,29 @@ static void on_scale(void *data, int by, const char *why)
     change_size(data, by, "cheaper", text);
 }
 
+/* A time without workers that is wanted is no illness, nor is an end. */
+static bool is_well(void *data, uint64_t since_us)
+{
+    const struct master *m = data;
+
+    return m->asleep || m->stopping != STOP_NO || generation_has_pulse(m->current, since_us);
+}
+
+static void beat(void *data)
+{
+    struct master *m = data;
+
+    link_send(&m->link, VASSAL_BYTE_HEARTBEAT);
+}
+
+static void call_for_help(void *data, const char *why)
+{
+    struct master *m = data;
+
+    log_info("asks the Emperor for reinforcement: %s", why);
+    link_send(&m->link, VASSAL_BYTE_SOS);
+}
+
 static void on_patience(struct loop_timer *t)
 {
     master_step_later(container_of(t, struct master, patience));
@@ -411,6 +434,12 @@ static void obey(struct master *m, enum order order)
     case ORDER_SHOW_STACKS:
         show_stacks(m);
         break;
+    case ORDER_REINFORCE:
+        if (link_exists(&m->link))
+            call_for_help(m, "it was told to");
+        else
+            log_info("master-fifo: there is no Emperor to ask for reinforcement");
+        break;
     case ORDER_REAP:
         loop_task_queue(m->loop, &m->reap);
         break;
@@ -471,6 +500,8 @@ static void tear_down(struct master *m)
 {
     scaler_stop(&m->scaler);
     idle_stop(&m->idle);
+    sos_stop(&m->sos);
+    heartbeat_stop(&m->heartbeat);
     m->stats = stats_server_free(m->stats);
     fifo_close(&m->fifo, partner_exists(&m->partner));
     touch_done(&m->touch);
@@ -510,6 +541,8 @@ int master_run(const struct master_start *start)
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
+    heartbeat_init(&m.heartbeat, is_well, beat, &m);
+    sos_init(&m.sos, generation_that_serves, call_for_help, &m);
     idle_init(&m.idle, rest_watched_generation, rest_on_idle, rest_on_bell, &m);
     m.fifo.io.fd = -1;
     touch_init(&m.touch, on_touch, &m);

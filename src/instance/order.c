@@ -45,6 +45,7 @@ static const struct {
     { 'l', ORDER_REOPEN_LOGS },
     { 't', ORDER_SHOW_STACKS },
     { 'f', ORDER_UPGRADE },
+    { 'B', ORDER_REINFORCE },
 };
 /* clang-format on */
 

@@ -20,6 +20,7 @@ enum order {
     ORDER_UPGRADE, /* a new master from the program as it is now, beside this one */
     ORDER_REOPEN_LOGS,
     ORDER_SHOW_STACKS, /* the log says where the workers' threads are */
+    ORDER_REINFORCE,   /* the Emperor is asked for another instance */
     ORDER_REAP,        /* a process has ended */
     ORDER_COUNT,
 };

@@ -231,6 +231,10 @@ static void announce(struct master *m)
     loop_timer_clear(m->loop, &m->patience);
 
     scaler_configure(&m->scaler, m->loop, &g->registry->instance);
+    if (link_exists(&m->link)) {
+        heartbeat_configure(&m->heartbeat, m->loop, g->registry->worker.heartbeat_us);
+        sos_configure(&m->sos, m->loop, &g->registry->instance);
+    }
     idle_configure(&m->idle, m->loop, g->registry->instance.idle_us);
     watch_files(m, &m->touch, &g->registry->instance.touch_reload, "touch-reload");
     watch_files(m, &m->touch_chain, &g->registry->instance.touch_chain_reload,

@@ -10,22 +10,13 @@
 
 #define CALM_TICK_US (5 * SCALE_TICK_US) /* when all are idle and no fewer are possible */
 
-static unsigned count_backlog(const struct listeners *l)
-{
-    unsigned n = 0;
-
-    for (size_t i = 0; i < l->n_items; i++)
-        n += listener_backlog(l->items[i], NULL);
-    return n;
-}
-
 static struct scale_sample take_sample(struct scaler *s, const struct generation *g)
 {
     const struct queue_board *board = g->queue->board;
     struct scale_sample x = {.now_us = clock_now_us(), .n_workers = (unsigned)g->n_slots};
 
     generation_count(g, &x.n_ready, &x.n_idle);
-    unsigned backlog = x.n_idle == 0 ? count_backlog(&g->listeners) : 0;
+    unsigned backlog = x.n_idle == 0 ? listeners_backlog(&g->listeners) : 0;
     s->backlog_us = backlog == 0 ? 0 : s->backlog_us == 0 ? x.now_us : s->backlog_us;
     if (backlog > 0)
         x.wait_us = x.now_us - s->backlog_us;

@@ -23,6 +23,7 @@ struct scoreboard_slot {
     _Atomic(uint64_t) n_taken;       /* and taken from it */
     _Atomic(uint64_t) call_due;      /* struct call_due; 0: none */
     _Atomic(uint64_t) quiet_us;      /* since when no request has been open; 0: one is */
+    _Atomic(uint64_t) pulse_us;      /* the last sign of life (pulse.h) */
 };
 
 struct scoreboard_memory {

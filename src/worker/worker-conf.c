@@ -83,6 +83,10 @@ const struct liege_option worker_options[] = {
     { .name = "harakiri", .aliases = "t", .type = LIEGE_OPTION_SECONDS,
       .offset = FIELD(harakiri_us), .max = US_A_DAY, .arg = "SECONDS",
       .help = "a worker whose application takes longer than this for a request is killed; 0: never" },
+    { .name = "heartbeat", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(heartbeat_us),
+      .max = US_A_DAY, .arg = "SECONDS",
+      .help = "give the Emperor a sign of life each time so long has passed, unless in twice the time no worker "
+              "could have taken a request or has answered one; 0: never" },
     { .name = "threads", .type = LIEGE_OPTION_UINT, .offset = FIELD(threads), .min = 1, .max = 1024,
       .dflt = "1", .arg = "N", .help = "requests that a worker runs at the same time, in threads" },
     { .name = "max-requests", .aliases = "R", .type = LIEGE_OPTION_UINT,

@@ -20,6 +20,7 @@ struct worker_conf {
     uint64_t socket_timeout_us;
     uint64_t min_rate; /* bytes a second */
     uint64_t harakiri_us;
+    uint64_t heartbeat_us; /* the vassal's; 0: none */
     uint64_t overload_wait_us;
 
     uint64_t threads;

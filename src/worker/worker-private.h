@@ -12,6 +12,7 @@
 #include "worker/crew.h"
 #include "worker/keeper.h"
 #include "worker/promote.h"
+#include "worker/pulse.h"
 #include "worker/retire.h"
 #include "worker/scoreboard.h"
 #include "worker/worker.h"
@@ -82,6 +83,7 @@ struct worker {
     uint64_t n_requests;     /* answered */
     struct retire retire;
     struct promotion promotion;
+    struct pulse pulse;
     bool reports_sources; /* auto-reload */
     bool loyal;           /* the master knows that a request was answered */
 };

@@ -467,6 +467,7 @@ static int set_up(struct worker *w, struct errmsg *err)
         return errmsg_set_errno(err, r, "cannot start the threads");
     w->reports_sources = sources_tell(w->start->apps, w->channel.io.fd, true);
     retire_start(w);
+    pulse_start(w);
     dispatch_prepare(w);
     accept_prepare(w);
     return 0;

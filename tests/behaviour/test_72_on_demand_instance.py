@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """An instance whose socket is its Emperor's: it serves on descriptor 0, leaves it as it is, and asks
 to be stopped when nobody has asked it anything for a while."""
+import contextlib
 import os
 import signal
 import stat
@@ -19,14 +20,9 @@ WEB = "wsgi-file = {apps}/python/web.py\n"
 @pytest.fixture
 def rule(folder):
     """rule(address) -> Ruler; the address is a path below the folder unless it is given."""
-    rulers = []
-
-    def make(address=None):
-        rulers.append(Ruler(address or str(folder / "demand.sock")))
-        return rulers[-1]
-    yield make
-    for ruler in rulers:
-        ruler.__exit__()
+    with contextlib.ExitStack() as stack:
+        yield lambda address=None: stack.enter_context(
+            Ruler(address or str(folder / "demand.sock")))
 
 
 @pytest.fixture

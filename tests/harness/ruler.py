@@ -62,6 +62,7 @@ class Ruler:
 
     def hears_nothing(self, byte, seconds):
         """Listens for @seconds; -> True if @byte was not said meanwhile."""
+        self._hear(0)  # what was said before
         before, deadline = len(self.times(byte)), time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._hear(left)
