@@ -31,6 +31,10 @@ struct instance_conf {
     char *chown_socket;
     bool vacuum;
 
+    struct liege_list zergs; /* servers whose sockets are served */
+    char *zerg_server;       /* where ours can be had */
+    bool zerg_fallback;
+
     char *uid, *gid;
     char *pidfile, *pidfile2;
     char *daemonize; /* then @logto is set, too */

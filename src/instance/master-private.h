@@ -13,6 +13,7 @@
 #include "instance/size.h"
 #include "instance/sos.h"
 #include "instance/touch.h"
+#include "instance/zerg-server.h"
 #include "ipc/stats-server.h"
 #include "loop/service.h"
 
@@ -47,6 +48,7 @@ struct master {
     struct logger logger;
     struct stats_server *stats; /* NULL: none */
     struct fifo fifo;
+    struct zerg_server zerg_server;
     struct touch touch, touch_chain, touch_sources; /* touch-reload, touch-chain-reload, auto-reload
                                                      */
 
@@ -84,8 +86,8 @@ static inline void master_step_later(struct master *m)
  * @err. */
 int master_set_up(struct master *m, struct errmsg *err) _must_check_;
 
-/* Opens what others reach this master by, the FIFO and the statistics, unless they are an older
- * master's still. Returns 0 or a negative errno with @err. */
+/* Opens what others reach this master by, the FIFO, the statistics and the zerg server, unless they
+ * are an older master's still. Returns 0 or a negative errno with @err. */
 int master_open_controls(struct master *m, struct errmsg *err) _must_check_;
 
 /* What the loop has to tell the master (master.c). */

@@ -503,6 +503,7 @@ static void tear_down(struct master *m)
     sos_stop(&m->sos);
     heartbeat_stop(&m->heartbeat);
     m->stats = stats_server_free(m->stats);
+    zerg_server_close(&m->zerg_server);
     fifo_close(&m->fifo, partner_exists(&m->partner));
     touch_done(&m->touch);
     touch_done(&m->touch_chain);
@@ -545,6 +546,7 @@ int master_run(const struct master_start *start)
     sos_init(&m.sos, generation_that_serves, call_for_help, &m);
     idle_init(&m.idle, rest_watched_generation, rest_on_idle, rest_on_bell, &m);
     m.fifo.io.fd = -1;
+    m.zerg_server.io.fd = -1;
     touch_init(&m.touch, on_touch, &m);
     touch_init(&m.touch_chain, on_touch_chain, &m);
     touch_init(&m.touch_sources, master_on_change_of_source, &m);

@@ -11,6 +11,7 @@
 #include "instance/master-private.h"
 #include "instance/order.h"
 #include "instance/stats.h"
+#include "instance/zerg.h"
 
 /* Beside an older master the file has another name, which may be more than we may do: then its own
  * is written when the older one is gone. */
@@ -64,6 +65,14 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
     return r;
 }
 
+static bool has_given(const struct listeners *l)
+{
+    for (size_t i = 0; i < l->n_items; i++)
+        if (l->items[i]->given)
+            return true;
+    return false;
+}
+
 /* All that there is of an older master, if there is one; then what was passed to us. */
 static int inherit(struct master *m, struct listeners *ret, struct errmsg *err)
 {
@@ -74,9 +83,10 @@ static int inherit(struct master *m, struct listeners *ret, struct errmsg *err)
         if (r == 0)
             log_info("starts beside the master %d", (int)m->partner.pid);
     }
+    const bool have_some = has_given(ret);
     if (r == 0 && m->start.given_fd >= 0)
         r = listeners_give(ret, TAKE_FD(m->start.given_fd), STDIN_FILENO, err);
-    return r;
+    return r < 0 ? r : zerg_attach(m->start.registry, have_some, ret, err);
 }
 
 static void log_given(const struct listeners *l)
@@ -85,6 +95,13 @@ static void log_given(const struct listeners *l)
         if (l->items[i]->given)
             log_info("%s was passed: %s is spoken there", l->items[i]->text,
                      listeners_protocol(l, i));
+}
+
+static const struct listeners *find_listeners(void *data)
+{
+    const struct master *m = data;
+
+    return &m->current->listeners;
 }
 
 int master_open_controls(struct master *m, struct errmsg *err)
@@ -99,6 +116,8 @@ int master_open_controls(struct master *m, struct errmsg *err)
         r = fifo_open(&m->fifo, m->loop, conf->master_fifo, master_on_letter, m, err);
     if (r == 0 && conf->stats)
         r = stats_new(m, conf->stats, &as_we_are, &m->stats, err);
+    if (r == 0 && conf->zerg_server)
+        r = zerg_server_open(&m->zerg_server, m->loop, conf->zerg_server, find_listeners, m, err);
     return r;
 }
 
