@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hook.h"
 #include "base/macro.h"
 #include "instance/log-sink.h"
 #include "instance/scale.h"
@@ -88,6 +89,11 @@ static int check_protocol(const char *value, char *reason, size_t size)
     if (r < 0)
         (void)snprintf(reason, size, "'%.100s' is none of uwsgi, http, fastcgi and scgi", value);
     return r;
+}
+
+static int check_hook(const char *value, char *reason, size_t size)
+{
+    return hook_check(value, reason, size);
 }
 
 static int check_sink(const char *value, char *reason, size_t size)
@@ -224,6 +230,15 @@ const struct liege_option instance_options[] = {
       .max = 1000000, .arg = "N",
       .help = "ask the Emperor for reinforcement, once a second, when so many requests and TCP connections wait "
               "for a worker; 0: never" },
+    { .name = "hook-emperor-stop", .type = LIEGE_OPTION_LIST, .offset = FIELD(hooks_emperor_stop),
+      .check = check_hook, .arg = "ACTION:ARGUMENT",
+      .help = "do this when the Emperor tells the vassal to stop, before it does" },
+    { .name = "hook-emperor-reload", .type = LIEGE_OPTION_LIST, .offset = FIELD(hooks_emperor_reload),
+      .check = check_hook, .arg = "ACTION:ARGUMENT",
+      .help = "do this when the Emperor tells the vassal to reload, before it does" },
+    { .name = "hook-emperor-lost", .type = LIEGE_OPTION_LIST, .offset = FIELD(hooks_emperor_lost),
+      .check = check_hook, .arg = "ACTION:ARGUMENT",
+      .help = "do this when the Emperor has closed the vassal's pipe, before it ends" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
     { .name = "warmup", .type = LIEGE_OPTION_LIST, .offset = FIELD(warmup),

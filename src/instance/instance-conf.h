@@ -53,6 +53,7 @@ struct instance_conf {
     char *cheaper_algo;
     uint64_t idle_us; /* without a request; 0: that means nothing */
     bool die_on_idle;
+    struct liege_list hooks_emperor_stop, hooks_emperor_reload, hooks_emperor_lost;
     uint64_t vassal_sos_us; /* 0: no call because all workers are busy */
     uint64_t vassal_sos_backlog;
     bool lazy_apps;

@@ -5,6 +5,7 @@
 #include "instance/fifo.h"
 #include "instance/generation.h"
 #include "instance/heartbeat.h"
+#include "instance/hooks.h"
 #include "instance/idle.h"
 #include "instance/logger.h"
 #include "instance/master.h"
@@ -65,6 +66,7 @@ struct master {
     struct size size;
     struct scaler scaler;      /* cheaper */
     bool sleep_wanted, asleep; /* no workers (SIGWINCH, or idle) */
+    struct hooks hooks;
     struct heartbeat heartbeat;
     struct sos sos;
     struct idle idle;

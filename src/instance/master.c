@@ -360,7 +360,7 @@ static bool is_ours(pid_t pid, void *data)
 {
     const struct master *m = data;
 
-    if (m->partner.child.proc.pid == pid)
+    if (m->partner.child.proc.pid == pid || hooks_have_pid(&m->hooks, pid))
         return true;
     if (generation_has_pid(m->current, pid) || (m->next && generation_has_pid(m->next, pid)))
         return true;
@@ -481,19 +481,43 @@ static void on_touch_chain(void *data, const char *path)
     obey(data, ORDER_CHAIN_RELOAD);
 }
 
+static const struct instance_conf *find_conf(void *data)
+{
+    const struct master *m = data;
+
+    return &m->current->registry->instance;
+}
+
+static void obey_after_hooks(void *data, enum order order)
+{
+    obey(data, order);
+}
+
 void master_on_emperor_byte(enum emperor_byte byte, void *data)
 {
-    enum order order = order_of_byte(byte);
+    struct master *m = data;
 
-    if (order == ORDER_NONE)
+    switch (order_of_byte(byte)) {
+    case ORDER_RELOAD:
+        hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_RELOAD);
+        break;
+    case ORDER_STOP_GRACEFULLY:
+        hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_STOP_GRACEFULLY);
+        break;
+    case ORDER_STOP:
+        hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_STOP);
+        break;
+    default:
         log_warning("the Emperor says %d, which means nothing", (int)byte);
-    obey(data, order);
+    }
 }
 
 void master_on_emperor_lost(void *data)
 {
+    struct master *m = data;
+
     log_warning("the Emperor is gone");
-    want_stop(data, STOP_NOW);
+    hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_LOST);
 }
 
 static void tear_down(struct master *m)
@@ -502,6 +526,7 @@ static void tear_down(struct master *m)
     idle_stop(&m->idle);
     sos_stop(&m->sos);
     heartbeat_stop(&m->heartbeat);
+    hooks_stop(&m->hooks);
     m->stats = stats_server_free(m->stats);
     zerg_server_close(&m->zerg_server);
     fifo_close(&m->fifo, partner_exists(&m->partner));
@@ -542,6 +567,7 @@ int master_run(const struct master_start *start)
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
+    hooks_init(&m.hooks, find_conf, obey_after_hooks, &m);
     heartbeat_init(&m.heartbeat, is_well, beat, &m);
     sos_init(&m.sos, generation_that_serves, call_for_help, &m);
     idle_init(&m.idle, rest_watched_generation, rest_on_idle, rest_on_bell, &m);
