@@ -71,9 +71,10 @@ struct master {
     struct sos sos;
     struct idle idle;
     bool rest_wanted, wake_wanted;
-    enum rest resting;       /* asleep because of idle */
-    bool upgrade_wanted;     /* SIGUSR2 */
-    struct loop_timer delay; /* drain-delay: a graceful end is wanted then */
+    enum rest resting;            /* asleep because of idle */
+    struct loop_timer rest_timer; /* the Emperor's answer is waited for until then */
+    bool upgrade_wanted;          /* SIGUSR2 */
+    struct loop_timer delay;      /* drain-delay: a graceful end is wanted then */
     enum stop stop_wanted, stopping;
     int exit_code;
 };
@@ -102,6 +103,7 @@ void master_on_change_of_source(void *data, const char *path);
 /* rest.c: what is done about idle. */
 void rest_on_idle(void *data);
 void rest_on_bell(void *data);
+void rest_on_timer(struct loop_timer *t);
 
 /* The generation that may have nothing to do; NULL: more is going on. */
 const struct generation *rest_watched_generation(void *data);

@@ -556,6 +556,7 @@ int master_run(const struct master_start *start)
         .queue = {.give_fd = -EBADF, .take_fd = -EBADF, .board_fd = -EBADF},
         .patience.fn = on_patience,
         .delay.fn = on_delay,
+        .rest_timer.fn = rest_on_timer,
     };
     struct errmsg err = {""};
 

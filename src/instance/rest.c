@@ -4,12 +4,14 @@
  * What comes meanwhile waits in the backlogs of the sockets, which are nobody's but the master's
  * then: for the workers that the first connection brings back, or, with die-on-idle, for whatever
  * the Emperor starts on these sockets. It is asked to stop us when no worker is left, so that not
- * even an order to stop at once can cost a request. */
+ * even an order to stop at once can cost a request. If it does not, the instance serves again. */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "instance/master-private.h"
+
+#define ANSWER_US (10 * US_PER_SEC) /* for which the Emperor may think about it */
 
 const struct generation *rest_watched_generation(void *data)
 {
@@ -32,6 +34,19 @@ void rest_on_bell(void *data)
     struct master *m = data;
 
     m->wake_wanted = true;
+    master_step_later(m);
+}
+
+void rest_on_timer(struct loop_timer *t)
+{
+    struct master *m = container_of(t, struct master, rest_timer);
+
+    if (m->resting != REST_STOP_ASKED)
+        return;
+    log_warning("the Emperor was asked to stop this instance %g s ago and has not: it waits until "
+                "somebody asks",
+                (double)ANSWER_US / US_PER_SEC);
+    m->resting = REST_UNTIL_ASKED;
     master_step_later(m);
 }
 
@@ -99,5 +114,6 @@ void rest_step(struct master *m)
     if (m->resting == REST_UNTIL_STOPPED && generation_is_deserted(m->current)) {
         m->resting = REST_STOP_ASKED;
         link_send(&m->link, VASSAL_BYTE_STOP);
+        loop_timer_set(m->loop, &m->rest_timer, loop_now_us(m->loop) + ANSWER_US);
     }
 }

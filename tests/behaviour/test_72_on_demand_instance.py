@@ -132,6 +132,16 @@ def test_what_comes_while_it_ends_waits_for_the_next(rule, vassal):
         assert late.response().status == 200
 
 
+def test_an_emperor_that_does_not_answer(rule, vassal):
+    ruler = rule()
+    server = vassal(ruler, "protocol = http\nidle = 0.2\ndie-on-idle = yes\n")
+    ruler.wait(STOP_ME)
+    assert client.get(server.address).status == 200
+    server.wait_line("the Emperor was asked to stop this instance 10 s ago and has not")
+    server.wait_line("somebody asks: 1 worker is started")
+    ruler.wait(STOP_ME, count=2)
+
+
 @pytest.mark.plain
 def test_no_request_is_lost_between_idle_and_stop(rule, vassal):
     """Connections that wait for an idle moment and come then are answered, by this instance or by the
