@@ -91,6 +91,17 @@ static int check_protocol(const char *value, char *reason, size_t size)
     return r;
 }
 
+static int check_pool(const char *value, char *reason, size_t size)
+{
+    const char *colon = strchr(value, ':');
+
+    if (colon && colon > value && colon[1] != '\0' && colon[1] != ',' && !strstr(colon, ",,") &&
+        value[strlen(value) - 1] != ',')
+        return 0;
+    (void)snprintf(reason, size, "'%.100s' is no PATH:ADDRESS,ADDRESS...", value);
+    return -EINVAL;
+}
+
 static int check_hook(const char *value, char *reason, size_t size)
 {
     return hook_check(value, reason, size);
@@ -132,6 +143,10 @@ const struct liege_option instance_options[] = {
       .help = "serve on the sockets of the running instance whose zerg-server is there" },
     { .name = "zerg-fallback", .type = LIEGE_OPTION_FLAG, .offset = FIELD(zerg_fallback),
       .help = "with zerg: if that instance cannot be reached, go on with the sockets that are configured" },
+    { .name = "zerg-pool", .aliases = "zergpool", .type = LIEGE_OPTION_LIST,
+      .flags = LIEGE_OPTION_RESTART, .offset = FIELD(zerg_pools), .check = check_pool,
+      .arg = "PATH:ADDRESS[,ADDRESS...]",
+      .help = "open these sockets for other instances of this user that ask for them at PATH, and do not serve them" },
     { .name = "listen", .aliases = "l", .type = LIEGE_OPTION_UINT, .offset = FIELD(backlog),
       .min = 1, .max = 65535, .dflt = "4096", .arg = "N",
       .help = "connections that may wait to be accepted (the kernel's somaxconn is the limit)" },

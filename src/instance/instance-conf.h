@@ -34,6 +34,7 @@ struct instance_conf {
     struct liege_list zergs; /* servers whose sockets are served */
     char *zerg_server;       /* where ours can be had */
     bool zerg_fallback;
+    struct liege_list zerg_pools; /* PATH:ADDRESS,ADDRESS... */
 
     char *uid, *gid;
     char *pidfile, *pidfile2;

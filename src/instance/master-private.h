@@ -14,6 +14,7 @@
 #include "instance/size.h"
 #include "instance/sos.h"
 #include "instance/touch.h"
+#include "instance/zerg-pool.h"
 #include "instance/zerg-server.h"
 #include "ipc/stats-server.h"
 #include "loop/service.h"
@@ -50,6 +51,7 @@ struct master {
     struct stats_server *stats; /* NULL: none */
     struct fifo fifo;
     struct zerg_server zerg_server;
+    struct zerg_pools zerg_pools;
     struct touch touch, touch_chain, touch_sources; /* touch-reload, touch-chain-reload, auto-reload
                                                      */
 

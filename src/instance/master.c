@@ -175,6 +175,10 @@ static void begin_upgrade(struct master *m)
             "as it is then");
         return;
     }
+    if (m->zerg_pools.n_items > 0) {
+        log_warning("SIGUSR2 is ignored: a new master could not have the sockets of zerg-pool");
+        return;
+    }
     if (partner_exists(p)) {
         log_warning("SIGUSR2 is ignored: the %s master (pid %d) is there, too; end one of the two "
                     "first (SIGQUIT)",
@@ -529,6 +533,7 @@ static void tear_down(struct master *m)
     hooks_stop(&m->hooks);
     m->stats = stats_server_free(m->stats);
     zerg_server_close(&m->zerg_server);
+    zerg_pools_close(&m->zerg_pools);
     fifo_close(&m->fifo, partner_exists(&m->partner));
     touch_done(&m->touch);
     touch_done(&m->touch_chain);

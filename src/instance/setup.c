@@ -45,6 +45,8 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
     if (r == 0)
         r = listeners_open(&first, conf, inherited, LISTEN_PRIVILEGED, err);
     if (r == 0)
+        r = zerg_pools_open(&m->zerg_pools, conf, LISTEN_PRIVILEGED, err);
+    if (r == 0)
         r = logger_open(&m->logger, conf, false, &cred, err);
     if (r == 0)
         r = write_pidfile(&m->pidfiles[0], conf->pidfile, second, &cred, err);
@@ -61,6 +63,8 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
         ret->certificates = TAKE(first.certificates, (struct certificates){0});
         r = listeners_open(ret, conf, &first, LISTEN_ALL, err);
     }
+    if (r == 0)
+        r = zerg_pools_open(&m->zerg_pools, conf, LISTEN_ALL, err);
     listeners_release(&first);
     return r;
 }
@@ -117,7 +121,10 @@ int master_open_controls(struct master *m, struct errmsg *err)
     if (r == 0 && conf->stats)
         r = stats_new(m, conf->stats, &as_we_are, &m->stats, err);
     if (r == 0 && conf->zerg_server)
-        r = zerg_server_open(&m->zerg_server, m->loop, conf->zerg_server, find_listeners, m, err);
+        r = zerg_server_open(&m->zerg_server, m->loop, "zerg-server", conf->zerg_server,
+                             find_listeners, m, err);
+    if (r == 0)
+        r = zerg_pools_serve(&m->zerg_pools, conf, m->loop, err);
     return r;
 }
 
@@ -170,7 +177,7 @@ int master_set_up(struct master *m, struct errmsg *err)
         return r;
     }
     log_given(&share);
-    if (share.n_items == 0)
+    if (share.n_items == 0 && m->zerg_pools.n_items == 0)
         log_warning("no socket is configured: set http-socket or https-socket");
     r = reload_start_generation(m, registry, &share, &m->current);
     if (r < 0)

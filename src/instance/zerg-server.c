@@ -21,7 +21,7 @@ static void on_pause_over(struct loop_timer *t)
     int r = loop_io_modify(z->loop, &z->io, EPOLLIN);
 
     if (r < 0)
-        (void)log_errno(LOG_ERR, r, "zerg-server: cannot go on listening");
+        (void)log_errno(LOG_ERR, r, "%s: cannot go on listening", z->option);
 }
 
 static int send_listeners(const struct listeners *l, int fd)
@@ -42,17 +42,17 @@ static void serve(struct zerg_server *z, int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
         (peer.uid != 0 && peer.uid != geteuid())) {
         if (log_limit_allows(&z->refusals, loop_now_us(z->loop)))
-            log_warning("zerg-server: process %d of user %d is refused: only our own user and root "
+            log_warning("%s: process %d of user %d is refused: only our own user and root "
                         "get the sockets",
-                        (int)peer.pid, (int)peer.uid);
+                        z->option, (int)peer.pid, (int)peer.uid);
         return;
     }
     int r = send_listeners(l, fd);
     if (r < 0)
-        (void)log_errno(LOG_WARNING, r, "zerg-server: process %d did not get the sockets",
+        (void)log_errno(LOG_WARNING, r, "%s: process %d did not get the sockets", z->option,
                         (int)peer.pid);
     else
-        log_info("zerg-server: process %d has got the %zu sockets", (int)peer.pid, l->n_items);
+        log_info("%s: process %d has got the %zu sockets", z->option, (int)peer.pid, l->n_items);
 }
 
 static void on_connection(struct loop_io *io, uint32_t events)
@@ -67,14 +67,14 @@ static void on_connection(struct loop_io *io, uint32_t events)
     }
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
         return;
-    (void)log_errno(LOG_WARNING, errno, "zerg-server: cannot serve anybody for a second");
+    (void)log_errno(LOG_WARNING, errno, "%s: cannot serve anybody for a second", z->option);
     (void)!loop_io_modify(z->loop, io, 0); /* known to epoll: it cannot fail */
     loop_timer_set(z->loop, &z->pause, loop_now_us(z->loop) + PAUSE_US);
 }
 
-int zerg_server_open(struct zerg_server *z, struct loop *loop, const char *address,
-                     const struct listeners *(*listeners)(void *data), void *data,
-                     struct errmsg *err)
+int zerg_server_open(struct zerg_server *z, struct loop *loop, const char *option,
+                     const char *address, const struct listeners *(*listeners)(void *data),
+                     void *data, struct errmsg *err)
 {
     const struct sock_options options = {
         .backlog = BACKLOG, .mode = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1};
@@ -82,6 +82,7 @@ int zerg_server_open(struct zerg_server *z, struct loop *loop, const char *addre
     *z = (struct zerg_server){.loop = loop,
                               .io = {.fd = -1, .fn = on_connection},
                               .pause.fn = on_pause_over,
+                              .option = option,
                               .listeners = listeners,
                               .data = data};
     int r = addr_parse(address, &z->addr, err);
@@ -92,13 +93,13 @@ int zerg_server_open(struct zerg_server *z, struct loop *loop, const char *addre
     if (r == 0)
         r = sock_listen(&z->addr, &options, &z->file, err);
     if (r < 0)
-        return errmsg_prefix(err, r, "zerg-server");
+        return errmsg_prefix(err, r, "%s", option);
     z->io.fd = r;
     r = loop_io_add(loop, &z->io, EPOLLIN);
     if (r == 0)
         return 0;
     zerg_server_close(z);
-    return errmsg_set_errno(err, r, "zerg-server: cannot listen on %s", address);
+    return errmsg_set_errno(err, r, "%s: cannot listen on %s", option, address);
 }
 
 void zerg_server_close(struct zerg_server *z)

@@ -170,6 +170,63 @@ def test_what_is_no_listening_socket_is_left(zerg, folder):
         assert client.get(str(folder / "good.sock")).status == 200
 
 
+# Pools
+
+@pytest.fixture
+def pool(start, configure, folder):
+    """An instance that has two sockets and serves neither."""
+    def run(value="{folder}/zerg.sock:{folder}/a.sock,{folder}/b.sock", wait=True):
+        server = start(configure("pool.ini", f"[liege]\nneed-app = no\nzerg-pool = {value}\n"))
+        if wait:
+            server.wait_line(says.serving())
+        return server
+    return run
+
+
+@pytest.mark.plain
+def test_the_sockets_of_a_pool_outlive_who_serves_them(pool, start, configure, folder):
+    pool()
+    served = configure("a.ini", "[liege]\n" + WEB + "zerg = {folder}/zerg.sock\nprotocol = http\n")
+    first = start(served)
+    first.wait_line(says.serving())
+    assert masters_at(folder / "a.sock") == masters_at(folder / "b.sock") == first.pid
+    assert first.stop(signal.SIGQUIT) == 0
+    with Connection(str(folder / "a.sock")) as c:
+        c.send(request_bytes("/"))
+        second = start(served)
+        assert c.response().status == 200
+    assert masters_at(folder / "b.sock") == second.pid
+
+
+def masters_at(path):
+    return proc.parent(int(client.get(str(path), "/pid").body))
+
+
+def test_a_pool_reloads_and_cleans_up(pool, folder):
+    server = pool()
+    before = (folder / "a.sock").stat().st_ino
+    server.kill(signal.SIGHUP)
+    server.wait_line(says.serving(2))
+    assert (folder / "a.sock").stat().st_ino == before
+    server.kill(signal.SIGUSR2)
+    server.wait_line("SIGUSR2 is ignored: a new master could not have the sockets of zerg-pool")
+    assert server.stop() == 0
+    assert list(folder.glob("*.sock")) == []
+
+
+@pytest.mark.parametrize("value, complaint", [
+    ("/x", r"pool\.ini:3: zerg-pool.*'/x' is no PATH:ADDRESS,ADDRESS"),
+    ("/x:", "is no PATH:ADDRESS,ADDRESS"),
+    (":/a", "is no PATH:ADDRESS,ADDRESS"),
+    ("/x:/a,,/b", "is no PATH:ADDRESS,ADDRESS"),
+    ("{folder}/x:example.org:80", r"zerg-pool = .*: 'example\.org:80' is not an address"),
+])
+def test_pools_that_are_refused(pool, value, complaint):
+    server = pool(value, wait=False)
+    assert server.wait() == 1
+    server.wait_line(complaint)
+
+
 @pytest.mark.needs_root
 def test_other_users_get_nothing(first, zerg_path, folder):
     server = first()
