@@ -123,6 +123,12 @@ struct model {
 
 static _noreturn_ void become_zygote(const void *data, int channel_fd, int output_fd);
 
+/* True if other instances may serve on the same sockets. */
+static bool shares_listeners(const struct instance_conf *conf)
+{
+    return conf->zerg_server || conf->zergs.n_items > 0;
+}
+
 static _noreturn_ void serve(const struct child_start *start, const struct loaded *loaded, int id,
                              int channel_fd)
 {
@@ -146,6 +152,7 @@ static _noreturn_ void serve(const struct child_start *start, const struct loade
         .channel_fd = channel_fd,
         .listeners = listeners,
         .n_listeners = n,
+        .shared_listeners = shares_listeners(&start->registry->instance),
         .queue = *start->queue,
         .board = start->board,
         .conf = &registry->worker,

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "worker/conn.h"
+#include "worker/dispatch.h"
 #include "worker/worker-private.h"
 
 #define ACCEPT_BATCH   16                /* then the other connections have their turn */
@@ -43,7 +44,12 @@ static void listen_again(struct worker *w)
 
 static void on_accept_timer(struct loop_timer *t)
 {
-    listen_again(container_of(t, struct worker, accept_timer));
+    struct worker *w = container_of(t, struct worker, accept_timer);
+
+    if (w->accept_paused && w->start->shared_listeners && !dispatch_may_call(w))
+        loop_timer_set(w->loop, t, loop_now_us(w->loop) + BUSY_US);
+    else
+        listen_again(w);
 }
 
 static void stop_listening(struct worker *w, uint64_t for_us)

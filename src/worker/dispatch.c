@@ -194,8 +194,10 @@ void dispatch_end(struct worker *w)
 void dispatch_on_taken(struct worker *w)
 {
     listen_to_queue(w);
-    /* When all have to wait anyway, they had better wait where it is seen how long. */
-    if (!dispatch_may_call(w) && now_us(w) < w->calm_us + TENSE_US)
+    /* When all have to wait anyway, they had better wait where it is seen how long; but not if
+     * another instance may be free, which our queue does not reach. */
+    bool tense = now_us(w) >= w->calm_us + TENSE_US && !w->start->shared_listeners;
+    if (!dispatch_may_call(w) && !tense)
         accept_pause(w);
 }
 

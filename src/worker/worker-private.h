@@ -122,7 +122,8 @@ void accept_prepare(struct worker *w);
 int accept_start(struct worker *w) _must_check_;
 
 /* All threads are busy: new connections are left to others for a while. After that they are taken
- * all the same, so that many slow clients, or an overload, do not wait unseen. */
+ * all the same, so that many slow clients, or an overload, do not wait unseen; unless other
+ * instances share the sockets. */
 void accept_pause(struct worker *w);
 void accept_resume(struct worker *w);
 

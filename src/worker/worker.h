@@ -31,6 +31,7 @@ struct worker_start {
     int channel_fd; /* to the master: ipc/family.h */
     const struct worker_listener *listeners;
     size_t n_listeners;
+    bool shared_listeners;          /* other instances accept on them, too */
     struct queue queue;             /* of the instance */
     const struct scoreboard *board; /* of the generation */
     const struct worker_conf *conf;
