@@ -135,6 +135,14 @@ void worker_offer_later(struct worker *w)
     loop_timer_set(w->loop, &w->offer, loop_now_us(w->loop) + OFFER_US);
 }
 
+/* What is open here is nothing of our successor's, which has the slot from now on. */
+static void leave_slot(struct worker *w)
+{
+    if (w->n_open > 0)
+        atomic_store_explicit(&worker_slot(w)->quiet_us, loop_now_us(w->loop),
+                              memory_order_relaxed);
+}
+
 /* Begins to finish or, when nobody follows any more, finishes faster. */
 static void drain(struct worker *w, enum family_drain how)
 {
@@ -143,6 +151,8 @@ static void drain(struct worker *w, enum family_drain how)
 
     if (!first && how != FAMILY_DRAIN_LAST)
         return;
+    if (first)
+        leave_slot(w);
     w->draining = true;
     w->drain_idle_us = how == FAMILY_DRAIN_LAST ? 0 : DRAIN_IDLE_US;
     w->closes = how == FAMILY_DRAIN_LAST;

@@ -59,6 +59,21 @@ def test_a_request_in_progress_is_waited_for(web, meeting):
     server.wait_line(RESTS)
 
 
+def test_a_worker_that_was_replaced_meanwhile_is_not_waited_for(web, meeting, folder):
+    server = web("idle = 0.5\nmaster-fifo = {folder}/fifo")
+    with Connection(server.address) as c:
+        c.send(request_bytes(meeting.target))
+        visitor = meeting.arrive()
+        with open(folder / "fifo", "w") as fifo:
+            fifo.write("c")
+        proc.wait_title(visitor.pid, "liege: worker 1 app.ini (finishing)")
+        with pytest.raises(AssertionError):
+            server.wait_line(RESTS, timeout=1.2)
+        visitor.release()
+        assert c.response().body == b"released"
+    server.wait_line(RESTS)
+
+
 def test_a_request_that_comes_slowly_is_waited_for(web):
     server = web("idle = 0.5")
     with Connection(server.address) as c:
