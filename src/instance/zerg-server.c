@@ -33,26 +33,33 @@ static int send_listeners(const struct listeners *l, int fd)
     return zerg_send(fd, fds, l->n_items);
 }
 
+static bool is_allowed(const struct ucred *peer)
+{
+    return peer->uid == 0 || peer->uid == geteuid();
+}
+
 static void serve(struct zerg_server *z, int fd)
 {
     const struct listeners *l = z->listeners(z->data);
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t len = sizeof(peer);
+    int r = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ? -errno : 0;
+    const bool allowed = r == 0 && is_allowed(&peer);
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-        (peer.uid != 0 && peer.uid != geteuid())) {
-        if (log_limit_allows(&z->refusals, loop_now_us(z->loop)))
-            log_warning("%s: process %d of user %d is refused: only our own user and root "
-                        "get the sockets",
-                        z->option, (int)peer.pid, (int)peer.uid);
+    if (allowed)
+        r = send_listeners(l, fd);
+    if (!log_limit_allows(&z->lines, loop_now_us(z->loop)))
         return;
-    }
-    int r = send_listeners(l, fd);
     if (r < 0)
         (void)log_errno(LOG_WARNING, r, "%s: process %d did not get the sockets", z->option,
                         (int)peer.pid);
+    else if (!allowed)
+        log_warning("%s: process %d of user %d is refused: only our own user and root get the "
+                    "sockets",
+                    z->option, (int)peer.pid, (int)peer.uid);
     else
-        log_info("%s: process %d has got the %zu sockets", z->option, (int)peer.pid, l->n_items);
+        log_info("%s: process %d has got %zu socket%s", z->option, (int)peer.pid, l->n_items,
+                 l->n_items == 1 ? "" : "s");
 }
 
 static void on_connection(struct loop_io *io, uint32_t events)

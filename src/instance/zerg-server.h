@@ -15,7 +15,7 @@ struct zerg_server {
     struct loop_timer pause;
     struct addr addr;
     struct sock_file file;
-    struct log_limit refusals;
+    struct log_limit lines;
     const char *option;                               /* that wants it */
     const struct listeners *(*listeners)(void *data); /* those of now */
     void *data;
