@@ -500,8 +500,9 @@ static void obey_after_hooks(void *data, enum order order)
 void master_on_emperor_byte(enum emperor_byte byte, void *data)
 {
     struct master *m = data;
+    enum order order = order_of_byte(byte);
 
-    switch (order_of_byte(byte)) {
+    switch (order) {
     case ORDER_RELOAD:
         hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_RELOAD);
         break;
@@ -511,8 +512,11 @@ void master_on_emperor_byte(enum emperor_byte byte, void *data)
     case ORDER_STOP:
         hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_STOP);
         break;
-    default:
+    case ORDER_NONE:
         log_warning("the Emperor says %d, which means nothing", (int)byte);
+        break;
+    default:
+        obey(data, order);
     }
 }
 

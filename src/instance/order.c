@@ -28,6 +28,7 @@ static const struct {
     { EMPEROR_BYTE_STOP,            ORDER_STOP },
     { EMPEROR_BYTE_STOP_GRACEFULLY, ORDER_STOP_GRACEFULLY },
     { EMPEROR_BYTE_RELOAD,          ORDER_RELOAD },
+    { EMPEROR_BYTE_STACK,           ORDER_SHOW_STACKS },
 };
 
 static const struct {
