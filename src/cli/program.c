@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Where liege-instance is. A tree runs from wherever it was built or installed: everything is
- * looked for relative to the program that runs. Called by main.c. */
+/* Which program serves: ours, or the one that the configuration names. Called by main.c. */
 #include "cli/program.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/libexec.h"
 #include "base/strv.h"
-
-static const char *const places[] = {"liege-instance", "../libexec/liege/liege-instance"};
 
 static int find_wanted(const char *wanted, char **ret, struct errmsg *err)
 {
@@ -49,26 +46,7 @@ int program_self(char **ret, struct errmsg *err)
 
 int program_find(const char *wanted, char **ret, struct errmsg *err)
 {
-    _cleanup_free_ char *self = NULL;
-
     if (wanted)
         return find_wanted(wanted, ret, err);
-    int r = program_self(&self, err);
-    if (r < 0)
-        return r;
-    *strrchr(self, '/') = '\0'; /* the kernel's path is absolute */
-
-    for (size_t i = 0; i < COUNT_OF(places); i++) {
-        char *path = NULL;
-        if (asprintf(&path, "%s/%s", self, places[i]) < 0)
-            return errmsg_set_errno(err, -ENOMEM, "cannot find liege-instance");
-        if (access(path, X_OK) == 0) {
-            *ret = path;
-            return 0;
-        }
-        free(path);
-    }
-    return errmsg_set(err, -ENOENT,
-                      "there is no liege-instance beside %s/liege, nor in %s/../libexec/liege",
-                      self, self);
+    return libexec_find("liege-instance", ret, err);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Where our other programs are. A tree runs from wherever it was built or installed: everything is
+ * looked for relative to the program that runs. */
+#include "base/libexec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static const char *const places[] = {"", "../libexec/liege/"};
+
+int libexec_find(const char *name, char **ret, struct errmsg *err)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n < 0)
+        return errmsg_set_errno(err, -errno, "cannot find %s: /proc/self/exe", name);
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0'; /* the kernel's path is absolute */
+
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s%s", self, places[i], name) < 0)
+            return errmsg_set_errno(err, -ENOMEM, "cannot find %s", name);
+        if (access(path, X_OK) == 0) {
+            *ret = path;
+            return 0;
+        }
+        free(path);
+    }
+    return errmsg_set(err, -ENOENT, "there is no %s in %s, nor in %s/../libexec/liege", name, self,
+                      self);
+}

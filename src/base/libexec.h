@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "base/errmsg.h"
+
+/* Finds the program @name of ours: beside the one that runs, or in ../libexec/liege. Sets *@ret to
+ * an absolute path, with its links, the caller's to free. Returns 0 or a negative errno with @err.
+ */
+int libexec_find(const char *name, char **ret, struct errmsg *err) _must_check_;
