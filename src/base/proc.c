@@ -207,6 +207,12 @@ int proc_signal(const struct proc *p, int sig)
     return syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0) < 0 ? -errno : 0;
 }
 
+void proc_signal_group(const struct proc *p, int sig)
+{
+    if (p->pid > 0 && kill(-p->pid, sig) < 0)
+        (void)proc_signal(p, sig); /* it has not made its group yet */
+}
+
 size_t proc_count_threads(void)
 {
     DIR *dir = opendir("/proc/self/task");

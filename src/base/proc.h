@@ -73,6 +73,11 @@ void proc_catch_sigpipe(void);
 /* -ESRCH when it has ended and been reaped. */
 int proc_signal(const struct proc *p, int sig);
 
+/* Signals the process group that @p made for itself (proc_spawn() without @stays) and leads: what
+ * it has started as well. For a child that has not been reaped, or another group could have that
+ * number by now. */
+void proc_signal_group(const struct proc *p, int sig);
+
 /* How many threads this process has. */
 size_t proc_count_threads(void);
 
