@@ -22,7 +22,7 @@ static bool is_reserved(const char *name, size_t len)
         "EMPEROR_FD",       "EMPEROR_FD_CONFIG",  "STATUS_FD",          "BROODLORD_NUM",
         "EMPEROR_PROXY",    "MASTER_FD",          "VASSALS_DIR",        "RELOADS",
         "EMPEROR_STATE_FD", "EMPEROR_PROGRAM_FD", "ORIGINAL_PROC_NAME", "JAIL_PID",
-        "VERSION",
+        "VERSION",          "SOURCES_FD",
     };
 
     if (str_starts(name, "VASSAL_"))
