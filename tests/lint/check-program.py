@@ -8,8 +8,8 @@ import re
 import subprocess
 import sys
 
-FOREIGN_LIBRARY = re.compile(r"lib(python|perl|ssl|crypto|llhttp|nghttp2|dl)\b")
-FOREIGN_SYMBOL = re.compile(r"\b(llhttp_\w+|dlopen|dlmopen|Py_\w+|PyObject_\w+|[Pp]erl_(alloc|construct|parse|call_\w+)|SSL_\w+)(@|$)")
+FOREIGN_LIBRARY = re.compile(r"lib(python|perl|ssl|crypto|curl|llhttp|nghttp2|dl)\b")
+FOREIGN_SYMBOL = re.compile(r"\b(llhttp_\w+|dlopen|dlmopen|Py_\w+|PyObject_\w+|[Pp]erl_(alloc|construct|parse|call_\w+)|SSL_\w+|curl_\w+)(@|$)")
 
 
 def output(*command):
