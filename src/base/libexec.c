@@ -10,17 +10,32 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/strv.h"
 
 static const char *const places[] = {"", "../libexec/liege/"};
 
-int libexec_find(const char *name, char **ret, struct errmsg *err)
+int libexec_self(char **ret, struct errmsg *err)
 {
+    static const char gone[] = " (deleted)"; /* the kernel says so of a file that was replaced */
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (n < 0)
-        return errmsg_set_errno(err, -errno, "cannot find %s: /proc/self/exe", name);
+        return errmsg_set_errno(err, -errno, "cannot find this program: /proc/self/exe");
     self[n] = '\0';
+    if (str_ends(self, gone))
+        self[(size_t)n - strlen(gone)] = '\0';
+    *ret = strdup(self);
+    return *ret ? 0 : errmsg_set_errno(err, -ENOMEM, "cannot find this program");
+}
+
+int libexec_find(const char *name, char **ret, struct errmsg *err)
+{
+    _cleanup_free_ char *self = NULL;
+    int r = libexec_self(&self, err);
+
+    if (r < 0)
+        return r;
     *strrchr(self, '/') = '\0'; /* the kernel's path is absolute */
 
     for (size_t i = 0; i < COUNT_OF(places); i++) {

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/libexec.h"
 #include "base/log.h"
 #include "base/title.h"
 #include "cli/program.h"
@@ -93,7 +94,7 @@ static int run_emperor(const struct conf *c, const struct emperor_conf *e, const
                        char *const *argv, struct errmsg *err)
 {
     _cleanup_free_ char *self = NULL;
-    int r = program_self(&self, err);
+    int r = libexec_self(&self, err);
 
     if (r < 0)
         return r;

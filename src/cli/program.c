@@ -10,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "base/libexec.h"
-#include "base/strv.h"
 
 static int find_wanted(const char *wanted, char **ret, struct errmsg *err)
 {
@@ -27,21 +26,6 @@ static int find_wanted(const char *wanted, char **ret, struct errmsg *err)
         return errmsg_set_errno(err, -errno, "binary-path = %s: cannot be run", wanted);
     *ret = TAKE_PTR(path);
     return 0;
-}
-
-int program_self(char **ret, struct errmsg *err)
-{
-    static const char gone[] = " (deleted)"; /* the kernel says so of a file that was replaced */
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    if (n < 0)
-        return errmsg_set_errno(err, -errno, "cannot find this program: /proc/self/exe");
-    self[n] = '\0';
-    if (str_ends(self, gone))
-        self[(size_t)n - strlen(gone)] = '\0';
-    *ret = strdup(self);
-    return *ret ? 0 : errmsg_set_errno(err, -ENOMEM, "cannot find this program");
 }
 
 int program_find(const char *wanted, char **ret, struct errmsg *err)

@@ -7,6 +7,3 @@
  * liege-instance, beside this program or in ../libexec/liege. Sets @ret to an absolute path, with
  * its links, the caller's to free. Returns 0 or a negative errno with @err. */
 int program_find(const char *wanted, char **ret, struct errmsg *err) _must_check_;
-
-/* The absolute path of this program, where the next release of it will be too. The same rules. */
-int program_self(char **ret, struct errmsg *err) _must_check_;

@@ -19,6 +19,7 @@
 #include "conf/load.h"
 #include "conf/meta.h"
 #include "conf/option.h"
+#include "conf/source.h"
 #include "conf/uwsgi-names.h"
 
 static const char where[] = "command line";
@@ -133,13 +134,13 @@ static bool ends_in(const char *word, const char *endings)
     return false;
 }
 
-/* "app.ini", "app.ini:section", ":section" */
+/* "app.ini", "app.ini:section", ":section", "-", "exec://COMMAND" */
 static bool is_config(const char *word)
 {
     const char *colon = strrchr(word, ':');
     char name[4096];
 
-    if (colon == word || format_of_name(word))
+    if (colon == word || format_of_name(word) || !source_is_file(word))
         return true;
     if (!colon || (size_t)(colon - word) >= sizeof(name))
         return false;

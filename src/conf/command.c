@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -188,6 +187,8 @@ int command_read(const struct command *c, char **ret_text, size_t *ret_len, stru
         return e;
     if (r.end.si_code != CLD_EXITED || r.end.si_status != 0) {
         (void)last_line(&r.complaint, why, sizeof(why));
+        if (c->says_why && *why)
+            return errmsg_set(err, -EIO, "%s", why);
         return errmsg_set(err, -EIO, "%s%s%s", proc_describe_end(&r.end, how, sizeof(how)),
                           *why ? ": " : "", why);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct command {
     const char *cwd;   /* where it runs; NULL: here */
     const char *input; /* what it reads; NULL: nothing */
     size_t max_bytes;  /* of what it writes */
+    bool says_why;     /* if it fails, its last line is all there is to say */
     uint64_t wait_us;  /* how long it may take */
 };
 

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "base/errmsg.h"
+#include "conf/trust.h"
 #include "liege/option.h"
 
 struct buf;
+struct source_cache;
 
 /* Configuration. Command line, environment and files are front ends that produce one ordered list
  * of settings (key, value, where it was said); expansion works on that list; options tables check
@@ -30,12 +32,13 @@ extern const struct conf_table conf_meta_table, conf_logic_table;
 
 /* A setting. Strings belong to the conf. */
 struct conf_setting {
-    char *key;        /* without leading dashes; a short or shortened option has its full name */
-    char *value;      /* "" when none was given */
-    char *file;       /* "app.ini", "command line", "environment" */
-    unsigned line;    /* from 1; 0 where lines mean nothing */
-    bool placeholder; /* said with `set` or `set-ph`: a variable, no option's value */
-    bool referenced;  /* some %(key) refers to it */
+    char *key;          /* without leading dashes; a short or shortened option has its full name */
+    char *value;        /* "" when none was given */
+    char *file;         /* "app.ini", "command line", "environment" */
+    unsigned line;      /* from 1; 0 where lines mean nothing */
+    bool placeholder;   /* said with `set` or `set-ph`: a variable, no option's value */
+    bool referenced;    /* some %(key) refers to it */
+    struct trust trust; /* of who said it, and of what its value was put together from */
     const struct liege_option *option; /* the row in the tables that conf_load() was given, or NULL;
                                           borrowed */
 };
@@ -73,6 +76,11 @@ struct conf_suffix {
     const char *key;
 };
 
+/* Reads the text that the Emperor sends this process, which @environ says how to find. *@ret_text
+ * is allocated and terminated. Returns 0, or a negative errno with @err. */
+typedef int conf_receive_fn(const char *const *environ, char **ret_text, size_t *ret_len,
+                            struct errmsg *err);
+
 /* What conf_load() starts from. Nothing else is looked at but the files that are named, so that a
  * reload sees what a start would see. */
 struct conf_input {
@@ -87,6 +95,9 @@ struct conf_input {
     const char *cwd;     /* absolute: where relative names start, and %v; NULL: the current one */
     const char *binary;  /* %b; may be NULL */
     const char *version; /* %V; may be NULL */
+    struct source_cache *sources; /* texts that are there, and takes others (source-cache.h); NULL:
+                                     commands and servers are asked, once a load */
+    conf_receive_fn *receive;     /* reads emperor://NAME; NULL: it is refused */
 };
 
 /* Reads the command line, LIEGE_X and UWSGI_X of the environment and every file they name, and

@@ -72,7 +72,8 @@ int declare_option(struct loader *l, const struct conf_setting *s)
         return refuse(l, s, name, "is declared already");
     return settings_append(
         &l->declared,
-        &(struct conf_setting){.key = name, .value = value, .file = s->file, .line = s->line});
+        &(struct conf_setting){
+            .key = name, .value = value, .file = s->file, .line = s->line, .trust = s->trust});
 }
 
 const struct conf_setting *declare_find(const struct loader *l, const char *name)
@@ -139,12 +140,13 @@ static int say(struct loader *l, const struct conf_setting *s, char *part,
 
 static int say_all(struct loader *l, const struct conf_setting *s, const char *text)
 {
-    _cleanup_(strv_done) struct liege_list words = {0};
+    struct logic_values split = {0};
     _cleanup_(buf_done) struct buf parts = {0};
     int r = buf_append(&parts, text, strlen(text) + 1);
 
     if (r == 0)
-        r = logic_for(l, s, s->value, &words);
+        r = logic_for(l, s, s->value, &split);
+    _cleanup_(strv_done) struct liege_list words = split.items;
     if (r < 0)
         return r;
     for (char *part = buf_at(&parts), *next = NULL; r == 0 && part; part = next) {
@@ -164,8 +166,11 @@ int declare_act(struct loader *l, const struct conf_setting *s)
         return 0;
     if (l->declare_depth == DEPTH_MAX)
         return refuse(l, s, s->key, "stands for options that are declared more than 16 deep");
+    struct trust outer = l->trust;
+    l->trust = trust_weaker(trust_weaker(l->trust, s->trust), declared->trust);
     l->declare_depth++;
     int r = say_all(l, s, declared->value);
     l->declare_depth--;
+    l->trust = outer;
     return r < 0 ? r : 1;
 }

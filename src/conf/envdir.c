@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -55,7 +56,7 @@ static void cut_value(char *text, size_t len)
 }
 
 static int read_variable(const char *folder, const char *name, envdir_fn *fn, void *userdata,
-                         struct errmsg *err)
+                         struct trust *trust, struct errmsg *err)
 {
     _cleanup_free_ char *path = NULL, *text = NULL;
     size_t len = 0;
@@ -70,6 +71,7 @@ static int read_variable(const char *folder, const char *name, envdir_fn *fn, vo
         return errmsg_set_errno(err, -errno, "cannot read %s", path);
     if (!S_ISREG(st.st_mode))
         return 0;
+    *trust = trust_weaker(*trust, trust_of_file(&st, geteuid()));
     int r = fd_read_all(fd, VALUE_MAX_BYTES, &text, &len);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot read %s", path);
@@ -80,7 +82,7 @@ static int read_variable(const char *folder, const char *name, envdir_fn *fn, vo
 }
 
 int envdir_read(const char *cwd, const char *path, envdir_fn *fn, void *userdata,
-                struct errmsg *err)
+                struct trust *trust, struct errmsg *err)
 {
     _cleanup_(buf_done) struct buf full = {0};
     _cleanup_(entries_done) struct entries found = {0};
@@ -98,6 +100,6 @@ int envdir_read(const char *cwd, const char *path, envdir_fn *fn, void *userdata
     if (n > FILES_MAX)
         return errmsg_set(err, -E2BIG, "there are more than %d files in %s", FILES_MAX, folder);
     for (int i = 0; r == 0 && i < n; i++)
-        r = read_variable(folder, found.items[i]->d_name, fn, userdata, err);
+        r = read_variable(folder, found.items[i]->d_name, fn, userdata, trust, err);
     return r;
 }

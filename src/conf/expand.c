@@ -119,10 +119,13 @@ static const char *env_find(const char *const *list, const char *name, size_t le
     return NULL;
 }
 
-const char *expand_getenv(const struct expand_world *world, const char *name, size_t len)
+const char *expand_getenv(const struct expand_world *world, const char *name, size_t len,
+                          struct trust *trust)
 {
     const char *value = env_find((const char *const *)world->ienv->items, name, len);
 
+    if (value)
+        *trust = trust_weaker(*trust, world->ienv_trust);
     return value ? value : env_find(world->environ, name, len);
 }
 
@@ -139,7 +142,7 @@ static int replace_env(struct expander *x, struct conf_setting *s, const char *i
     if (n_name == 0 || (*rest != '\0' && n_mark == 0))
         return 0;
 
-    const char *value = expand_getenv(x->world, inner, n_name);
+    const char *value = expand_getenv(x->world, inner, n_name, &s->trust);
     int r = 0;
     if (value)
         r = append(x, out, value, strlen(value));
@@ -154,17 +157,20 @@ static int replace_env(struct expander *x, struct conf_setting *s, const char *i
 static int replace_source(struct expander *x, struct conf_setting *s, const char *inner,
                           struct buf *out)
 {
-    _cleanup_free_ char *text = NULL;
-    size_t len = 0;
-    int r = source_read(x->world->cwd, inner, VALUE_MAX_BYTES, &text, &len, x->err);
+    struct source_text got = {0};
+    struct shown shown;
+    int r = source_read(x->world->sources, inner, &s->trust, VALUE_MAX_BYTES, &got, x->err);
 
-    (void)s;
     if (r < 0)
         return errmsg_prefix(x->err, r, "@()");
+    _cleanup_free_ char *text = got.text;
+    size_t len = got.len;
     if (memchr(text, '\0', len))
-        return errmsg_set(x->err, -EINVAL, "@(%s): there is a NUL byte in the file", inner);
+        return errmsg_set(x->err, -EINVAL, "@(%s): there is a NUL byte in the file",
+                          source_shown(inner, &shown));
     if (len > 0 && text[len - 1] == '\n')
         len--;
+    s->trust = trust_weaker(s->trust, got.trust);
     r = append(x, out, text, len);
     return r < 0 ? r : 1;
 }
@@ -185,6 +191,7 @@ static int lookup(void *userdata, const char *name, const char **ret, struct err
     int r = expand_setting(ref->x, found);
     if (r < 0)
         return r;
+    ref->in->trust = trust_weaker(ref->in->trust, found->trust);
     *ret = found->value;
     return 1;
 }
@@ -324,7 +331,8 @@ int expand_settings(struct settings *list, const struct expand_world *world, str
 }
 
 int expand_early(struct settings *list, const struct conf_setting *s,
-                 const struct expand_world *world, char **ret, struct errmsg *err)
+                 const struct expand_world *world, char **ret, struct trust *ret_trust,
+                 struct errmsg *err)
 {
     _cleanup_(settings_done) struct settings copy = {0};
     _cleanup_(expander_done) struct expander x = {.list = &copy, .world = world, .err = err};
@@ -347,6 +355,8 @@ int expand_early(struct settings *list, const struct conf_setting *s,
         return r;
     for (size_t i = 0; !plain && i < list->n_items; i++)
         list->items[i].referenced |= copy.items[i].referenced;
+    if (ret_trust)
+        *ret_trust = last->trust;
     *ret = TAKE_PTR(last->value);
     return 0;
 }

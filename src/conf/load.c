@@ -45,6 +45,7 @@ static void reading_done(struct reading *rd)
 
 static void frame_free(struct load_frame *f)
 {
+    free(f->uri);
     free(f->spec);
     free(f->section);
     free(f->path);
@@ -67,7 +68,23 @@ int loader_init(struct loader *l, const struct conf_input *in, struct conf *conf
     if (!l->cwd)
         return errmsg_set_errno(err, -errno, "current directory");
     l->magic.cwd = l->cwd;
+    l->sources = (struct source_world){
+        .cwd = l->cwd,
+        .environ = in->environ,
+        .cache = in->sources ? in->sources : &l->own_cache,
+        .receive = in->receive,
+    };
     return 0;
+}
+
+struct expand_world loader_world(const struct loader *l)
+{
+    return (struct expand_world){
+        .environ = l->in->environ,
+        .ienv = &l->ienv,
+        .ienv_trust = l->ienv_trust,
+        .sources = &l->sources,
+    };
 }
 
 void loader_done(struct loader *l)
@@ -84,6 +101,7 @@ void loader_done(struct loader *l)
     settings_done(&l->declared);
     strv_done(&l->ienv);
     free(l->mode);
+    source_cache_done(&l->own_cache);
     free(l->cwd);
     *l = (struct loader){0};
 }
@@ -93,7 +111,12 @@ int loader_add(struct loader *l, const char *key, const char *value, const char 
 {
     /* The strings are only read, and copied by whoever keeps them. */
     const struct conf_setting s = {
-        .key = (char *)key, .value = (char *)value, .file = (char *)file, .line = line};
+        .key = (char *)key,
+        .value = (char *)value,
+        .file = (char *)file,
+        .line = line,
+        .trust = l->trust,
+    };
 
     return logic_line(l, &s);
 }
@@ -109,11 +132,12 @@ int loader_act(struct loader *l, const struct conf_setting *s)
     return settings_append(&l->list, s);
 }
 
-int loader_expand(struct loader *l, const struct conf_setting *s, char **ret)
+int loader_expand(struct loader *l, const struct conf_setting *s, char **ret,
+                  struct trust *ret_trust)
 {
-    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
+    const struct expand_world world = loader_world(l);
 
-    return expand_early(&l->list, s, &world, ret, l->err);
+    return expand_early(&l->list, s, &world, ret, ret_trust, l->err);
 }
 
 /* "a.ini:2 -> b.ini:1 -> a.ini", where @last names @again again. */
@@ -135,15 +159,21 @@ static int refuse_cycle(struct loader *l, const struct conf_setting *s,
                       again->spec);
 }
 
-static bool same_section(const char *a, const char *b)
+/* Two texts are one if they are the same file, or are written the same way. */
+static bool same_text(const struct load_frame *a, const struct load_frame *b)
 {
-    return a && b ? strcmp(a, b) == 0 : a == b;
+    bool files = source_is_file(a->uri) && source_is_file(b->uri);
+
+    if (strcmp(files ? a->path : a->uri, files ? b->path : b->uri) != 0)
+        return false;
+    return a->section && b->section ? strcmp(a->section, b->section) == 0
+                                    : a->section == b->section;
 }
 
 static int check_chain(struct loader *l, const struct conf_setting *s, const struct load_frame *f)
 {
     for (const struct load_frame *p = f->parent; p; p = p->parent)
-        if (strcmp(p->path, f->path) == 0 && same_section(p->section, f->section))
+        if (same_text(p, f))
             return refuse_cycle(l, s, p, f->parent);
     if (f->depth > DEPTH_MAX)
         return errmsg_set(l->err, -ELOOP, "files are included more than %d deep", DEPTH_MAX);
@@ -168,27 +198,32 @@ static struct load_frame *frame_new(struct loader *l)
 static int init_frame(struct loader *l, struct load_frame *f, const struct conf_setting *s,
                       const char *text, struct load_frame *parent)
 {
-    f->spec = strdup(text);
-    if (!f->spec)
+    struct shown shown;
+
+    f->uri = strdup(text);
+    if (!f->uri)
         return -ENOMEM;
 
-    const char *section = source_split_section(f->spec);
+    const char *section = source_split_section(f->uri);
     if (section) {
         f->section = strdup(section);
         if (!f->section)
             return -ENOMEM;
     }
-    if (section && f->spec[0] == '\0') {
+    if (section && f->uri[0] == '\0') {
         if (!f->older)
             return errmsg_set(l->err, -EINVAL, "':%s': no file was read before", f->section);
         f->format = f->older->format;
-        free(f->spec);
-        f->spec = strdup(f->older->spec);
-        if (!f->spec)
+        free(f->uri);
+        f->uri = strdup(f->older->uri);
+        if (!f->uri)
             return -ENOMEM;
     }
+    f->spec = strdup(source_shown(f->uri, &shown));
+    if (!f->spec)
+        return -ENOMEM;
 
-    int r = source_path(l->cwd, f->spec, &f->path, l->err);
+    int r = source_path(l->cwd, f->uri, &f->path, l->err);
     if (r < 0)
         return r;
     f->parent = parent;
@@ -220,6 +255,17 @@ static const char *section_name(const struct load_frame *f, const char *section)
     return strcmp(section, "liege") == 0 ? "liege" : "uwsgi";
 }
 
+static struct trust trust_in_names(const struct magic *m)
+{
+    const char *const names[] = {m->file->path, m->file->spec, m->first->path, m->first->spec,
+                                 m->cwd};
+    struct trust trust = {0};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        trust = trust_weaker(trust, trust_of_name(names[i]));
+    return trust;
+}
+
 /* The setting with its magic variables replaced goes the way of all settings. */
 static int add_line(struct reading *rd, const struct conf_line *line)
 {
@@ -243,6 +289,9 @@ static int add_line(struct reading *rd, const struct conf_line *line)
         r = buf_append(&value, "", 1);
     if (r < 0)
         return r;
+    l->trust = rd->frame->trust;
+    if (strcmp(buf_at(&value), line->value) != 0)
+        l->trust = trust_weaker(l->trust, trust_in_names(&m));
     if (unknown == '\0')
         unknown = unknown_key;
     if (unknown > ' ' && unknown < 0x7f) {
@@ -343,6 +392,7 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
     _cleanup_(reading_done) struct reading rd = {.l = l, .frame = f};
     struct load_frame *outer = l->frame;
     size_t blocks = logic_enter(&l->logic);
+    struct trust outer_trust = l->trust;
 
     if (f->has_parts && !f->section)
         return errmsg_set(l->err, -EINVAL,
@@ -352,6 +402,7 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
     l->frame = f;
     int r = f->format->parse(f->spec, text, len, on_line, &rd, l->err);
     l->frame = outer;
+    l->trust = outer_trust;
     if (r == 0 && !rd.found)
         r = refuse_section(&rd);
     return r < 0 ? r : logic_leave(l, blocks);
@@ -360,11 +411,11 @@ static int parse_file(struct loader *l, struct load_frame *f, char *text, size_t
 /* From now on @f counts: for %N, for the instance's name, for the list of files. */
 static int register_frame(struct loader *l, struct load_frame *f, enum load_kind kind)
 {
-    struct stat st;
+    struct stat st = {0};
 
     assert(f->path); /* init_frame() saw to it */
-    if (stat(f->path, &st) == 0)
-        f->magic.inode = st.st_ino;
+    bool is_file = source_is_file(f->uri) && stat(f->path, &st) == 0 && !S_ISFIFO(st.st_mode);
+    f->magic.inode = is_file ? st.st_ino : 0;
     if (kind == LOAD_CONFIG && !l->magic.first) {
         const char *base = strrchr(f->path, '/') + 1;
         l->magic.first = &f->magic;
@@ -374,15 +425,18 @@ static int register_frame(struct loader *l, struct load_frame *f, enum load_kind
             return -ENOMEM;
         }
     }
-    return strv_contains(&l->conf->files, f->path) ? 0 : strv_append(&l->conf->files, f->path);
+    if (!is_file || strv_contains(&l->conf->files, f->path))
+        return 0;
+    return strv_append(&l->conf->files, f->path);
 }
 
 int loader_read_file(struct loader *l, const struct conf_setting *s, struct load_frame *parent,
                      enum load_kind kind)
 {
+    struct source_text got = {0};
+    struct trust who = {0};
     _cleanup_free_ char *name = NULL, *text = NULL;
-    size_t len = 0;
-    int r = loader_expand(l, s, &name);
+    int r = loader_expand(l, s, &name, &who);
 
     if (r < 0)
         return r;
@@ -390,19 +444,23 @@ int loader_read_file(struct loader *l, const struct conf_setting *s, struct load
     struct load_frame *f = frame_new(l);
     if (!f)
         return -ENOMEM;
+    if (name[0] == ':')
+        who = (struct trust){0}; /* another section of what has been read */
     r = init_frame(l, f, s, name, parent);
     if (r == 0)
         f->format = choose_format(s, f);
     if (r == 0)
         r = check_chain(l, s, f);
     if (r == 0)
-        r = source_read(l->cwd, f->spec, FILE_MAX_BYTES, &text, &len, l->err);
+        r = source_read(&l->sources, f->uri, &who, FILE_MAX_BYTES, &got, l->err);
     if (r < 0)
         return setting_blame(s, r, l->err);
-    r = look_for_parts(f, text, len);
+    text = got.text;
+    f->trust = got.trust;
+    r = look_for_parts(f, text, got.len);
     if (r == 0)
         r = register_frame(l, f, kind);
-    return r < 0 ? r : parse_file(l, f, text, len);
+    return r < 0 ? r : parse_file(l, f, text, got.len);
 }
 
 /* Takes the meta options out of the list. */
@@ -426,14 +484,14 @@ static int finish_meta(struct loader *l)
 
 int loader_finish(struct loader *l)
 {
-    const struct expand_world world = {
-        .environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd, .warnings = &l->conf->warnings};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < l->n_inherits; i++) { /* what is read may inherit more */
         struct load_inherit inherit = l->inherits[i];
         r = loader_read_file(l, &inherit.setting, inherit.frame, LOAD_INCLUDE);
     }
+    struct expand_world world = loader_world(l);
+    world.warnings = &l->conf->warnings;
     if (r == 0)
         r = expand_settings(&l->list, &world, l->err);
     if (r == 0)

@@ -17,18 +17,18 @@
 
 /* Appends text[0 .. len). */
 static int append(struct loader *l, const struct conf_setting *s, const char *text, size_t len,
-                  struct liege_list *ret)
+                  struct logic_values *ret)
 {
-    if (ret->n_items == LOGIC_LINES_MAX)
+    if (ret->items.n_items == LOGIC_LINES_MAX)
         return setting_blame(s,
                              errmsg_set(l->err, -E2BIG, "'%s' goes through more than %d items",
                                         s->key, LOGIC_LINES_MAX),
                              l->err);
-    return strv_appendf(ret, "%.*s", (int)len, text);
+    return strv_appendf(&ret->items, "%.*s", (int)len, text);
 }
 
 int logic_for(struct loader *l, const struct conf_setting *s, const char *arg,
-              struct liege_list *ret)
+              struct logic_values *ret)
 {
     static const char blanks[] = " \t\r\n"; /* a value may have several lines */
     int r = 0;
@@ -59,7 +59,7 @@ static int absolute_pattern(const char *cwd, const char *pattern, struct buf *re
 }
 
 int logic_for_glob(struct loader *l, const struct conf_setting *s, const char *arg,
-                   struct liege_list *ret)
+                   struct logic_values *ret)
 {
     _cleanup_(buf_done) struct buf pattern = {0};
     _cleanup_(globfree) glob_t found = {0};
@@ -71,13 +71,16 @@ int logic_for_glob(struct loader *l, const struct conf_setting *s, const char *a
     int e = glob(buf_at(&pattern), 0, NULL, &found);
     if (e == GLOB_NOSPACE)
         return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
-        r = append(l, s, found.gl_pathv[i] + skip, strlen(found.gl_pathv[i] + skip), ret);
+    for (size_t i = 0; r == 0 && i < found.gl_pathc; i++) {
+        const char *name = found.gl_pathv[i] + skip;
+        ret->trust = trust_weaker(ret->trust, trust_of_name(name));
+        r = append(l, s, name, strlen(name), ret);
+    }
     return r;
 }
 
 int logic_for_times(struct loader *l, const struct conf_setting *s, const char *arg,
-                    struct liege_list *ret)
+                    struct logic_values *ret)
 {
     struct shown shown;
     char *end = NULL;
@@ -91,19 +94,21 @@ int logic_for_times(struct loader *l, const struct conf_setting *s, const char *
                              l->err);
     int r = 0;
     for (unsigned long i = 1; r == 0 && i <= n; i++)
-        r = strv_appendf(ret, "%lu", i);
+        r = strv_appendf(&ret->items, "%lu", i);
     return r;
 }
 
 int logic_for_readline(struct loader *l, const struct conf_setting *s, const char *arg,
-                       struct liege_list *ret)
+                       struct logic_values *ret)
 {
-    _cleanup_free_ char *text = NULL;
-    size_t len = 0;
-    int r = source_read(l->cwd, arg, VALUE_MAX_BYTES, &text, &len, l->err);
+    struct source_text got = {0};
+    int r = source_read(&l->sources, arg, &s->trust, VALUE_MAX_BYTES, &got, l->err);
+    _cleanup_free_ char *text = got.text;
+    const size_t len = got.len;
 
     if (r < 0)
         return setting_blame(s, r, l->err);
+    ret->trust = trust_weaker(ret->trust, got.trust);
     for (char *at = text; r == 0 && at < text + len;) {
         char *newline = memchr(at, '\n', (size_t)(text + len - at));
         char *end = newline ? newline : text + len;

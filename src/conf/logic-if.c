@@ -21,19 +21,19 @@
 #define MATCH_STEPS_MAX 100000
 
 /* The condition holds, and %(_) is @item. */
-static int hold(struct liege_list *ret, const char *item)
+static int hold(struct logic_values *ret, const char *item)
 {
-    int r = strv_append(ret, item);
+    int r = strv_append(&ret->items, item);
 
     return r < 0 ? r : 1;
 }
 
 int logic_if_env(struct loader *l, const struct conf_setting *s, const char *arg,
-                 struct liege_list *ret)
+                 struct logic_values *ret)
 {
-    const struct expand_world world = {.environ = l->in->environ, .ienv = &l->ienv, .cwd = l->cwd};
+    const struct expand_world world = loader_world(l);
     size_t len = strcspn(arg, "=");
-    const char *value = expand_getenv(&world, arg, len);
+    const char *value = expand_getenv(&world, arg, len, &ret->trust);
 
     (void)s;
     if (!value || (arg[len] == '=' && strcmp(arg + len + 1, value) != 0))
@@ -51,18 +51,20 @@ static bool sets(const struct loader *l, const struct conf_setting *s, const cha
 
 /* Is @wanted (NULL: anything) the value of @s? */
 static int has_value(struct loader *l, const struct conf_setting *s, const char *wanted,
-                     struct liege_list *ret)
+                     struct logic_values *ret)
 {
     _cleanup_free_ char *value = NULL;
-    int r = logic_expand(l, s, &value);
+    struct trust trust = {0};
+    int r = logic_expand(l, s, &value, &trust);
 
     if (r < 0 || (wanted && strcmp(wanted, value) != 0))
         return r;
+    ret->trust = trust_weaker(ret->trust, trust);
     return hold(ret, value);
 }
 
 int logic_if_opt(struct loader *l, const struct conf_setting *s, const char *arg,
-                 struct liege_list *ret)
+                 struct logic_values *ret)
 {
     size_t len = strcspn(arg, "=");
     const char *wanted = arg[len] == '=' ? arg + len + 1 : NULL;
@@ -80,7 +82,7 @@ int logic_if_opt(struct loader *l, const struct conf_setting *s, const char *arg
 
 /* Looks at the file @arg. Returns 1 if it is there and @type (0: any) is what it is, else 0. */
 static int is_there(struct loader *l, const struct conf_setting *s, const char *arg, mode_t type,
-                    struct liege_list *ret)
+                    struct logic_values *ret)
 {
     static const char file_scheme[] = "file://";
     const char *path = str_starts(arg, file_scheme) ? arg + sizeof(file_scheme) - 1 : arg;
@@ -101,32 +103,32 @@ static int is_there(struct loader *l, const struct conf_setting *s, const char *
 }
 
 int logic_if_exists(struct loader *l, const struct conf_setting *s, const char *arg,
-                    struct liege_list *ret)
+                    struct logic_values *ret)
 {
     return is_there(l, s, arg, 0, ret);
 }
 
 int logic_if_file(struct loader *l, const struct conf_setting *s, const char *arg,
-                  struct liege_list *ret)
+                  struct logic_values *ret)
 {
     return is_there(l, s, arg, S_IFREG, ret);
 }
 
 int logic_if_dir(struct loader *l, const struct conf_setting *s, const char *arg,
-                 struct liege_list *ret)
+                 struct logic_values *ret)
 {
     return is_there(l, s, arg, S_IFDIR, ret);
 }
 
 int logic_if_plugin(struct loader *l, const struct conf_setting *s, const char *arg,
-                    struct liege_list *ret)
+                    struct logic_values *ret)
 {
     (void)s;
     return l->in->has_plugin && l->in->has_plugin(arg) ? hold(ret, arg) : 0;
 }
 
 int logic_if_reload(struct loader *l, const struct conf_setting *s, const char *arg,
-                    struct liege_list *ret)
+                    struct logic_values *ret)
 {
     (void)s;
     (void)arg;
@@ -142,7 +144,7 @@ static const char *hostname(char name[256])
 }
 
 int logic_if_hostname(struct loader *l, const struct conf_setting *s, const char *arg,
-                      struct liege_list *ret)
+                      struct logic_values *ret)
 {
     char name[256];
 
@@ -168,7 +170,7 @@ static int matches(const pcre2_code *code, const char *text)
 }
 
 int logic_if_hostname_match(struct loader *l, const struct conf_setting *s, const char *arg,
-                            struct liege_list *ret)
+                            struct logic_values *ret)
 {
     unsigned char reason[128] = "";
     char name[256];

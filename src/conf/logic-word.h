@@ -5,6 +5,7 @@
 
 #include "base/macro.h"
 #include "conf/conf.h"
+#include "conf/trust.h"
 
 struct loader;
 
@@ -17,11 +18,18 @@ enum logic_role {
     LOGIC_END,
 };
 
+/* What %(_) may be. */
+struct logic_values {
+    struct liege_list items;
+    struct trust trust; /* the weakest of what they come from */
+};
+
 /* Reads the argument @arg, which is expanded, of the keyword that stands at @s, and appends to @ret
- * what %(_) is to be: for a loop every item, for an if, which returns 1 where it holds and 0 where
- * not, what it matched, if anything. Else a negative errno with a complete message. */
+ * what %(_) is to be; @s->trust is that in the argument, and in @ret already: for a loop every
+ * item, for an if, which returns 1 where it holds and 0 where not, what it matched, if anything.
+ * Else a negative errno with a complete message. */
 typedef int logic_fn(struct loader *l, const struct conf_setting *s, const char *arg,
-                     struct liege_list *ret);
+                     struct logic_values *ret);
 
 /* What a keyword does; its names and help are in a row of conf_logic_table. */
 struct logic_word {

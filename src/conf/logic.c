@@ -26,7 +26,7 @@ static const char item_name[] = "%(_)";
 static void block_done(struct logic_block *b)
 {
     free(b->file);
-    strv_done(&b->values);
+    strv_done(&b->values.items);
     settings_done(&b->body);
     *b = (struct logic_block){0};
 }
@@ -64,32 +64,36 @@ int logic_count(struct loader *l, const struct conf_setting *s, size_t n)
     return setting_blame(s, -E2BIG, l->err);
 }
 
-int logic_expand(struct loader *l, const struct conf_setting *s, char **ret)
+int logic_expand(struct loader *l, const struct conf_setting *s, char **ret,
+                 struct trust *ret_trust)
 {
     int r = strpbrk(s->value, "$@%") ? logic_count(l, s, l->list.n_items / 16) : 0;
 
-    return r < 0 ? r : loader_expand(l, s, ret);
+    return r < 0 ? r : loader_expand(l, s, ret, ret_trust);
 }
 
-static const char *current_item(const struct logic *logic)
+/* The block whose item %(_) is, or NULL. */
+static const struct logic_block *current_block(const struct logic *logic)
 {
     for (size_t i = logic->n_blocks; i > 0; i--)
         if (logic->blocks[i - 1].item)
-            return logic->blocks[i - 1].item;
+            return &logic->blocks[i - 1];
     return NULL;
 }
 
-/* Appends @text to @out with %(_) replaced, and terminates it. */
-static int substitute(const struct logic *logic, const char *text, struct buf *out)
+/* Appends @text to @out with %(_) replaced, and terminates it; weakens @trust to that in it. */
+static int substitute(const struct logic *logic, const char *text, struct buf *out,
+                      struct trust *trust)
 {
-    const char *item = current_item(logic);
+    const struct logic_block *b = current_block(logic);
     int r = 0;
 
-    for (const char *found = NULL; r == 0 && item && (found = strstr(text, item_name));
+    for (const char *found = NULL; r == 0 && b && (found = strstr(text, item_name));
          text = found + strlen(item_name)) {
         r = buf_append(out, text, (size_t)(found - text));
         if (r == 0)
-            r = buf_append(out, item, strlen(item));
+            r = buf_append(out, b->item, strlen(b->item));
+        *trust = trust_weaker(*trust, b->values.trust);
     }
     return r == 0 ? buf_append(out, text, strlen(text) + 1) : r;
 }
@@ -115,7 +119,7 @@ static int check_lists(struct loader *l, const struct conf_setting *s)
 
         if (!white && b->word->role != LOGIC_BLACKLIST)
             continue;
-        if (strcmp(s->key, "inherit") != 0 && has_option(l, &b->values, s->key) == white)
+        if (strcmp(s->key, "inherit") != 0 && has_option(l, &b->values.items, s->key) == white)
             continue;
         (void)errmsg_set(l->err, 0, "'%s' is forbidden by the %s at %s:%u",
                          setting_shown(s->key, &shown), b->word->name, b->file, b->line);
@@ -133,9 +137,9 @@ static int let_through(struct loader *l, const struct conf_setting *s)
     int r = 0;
 
     if (strstr(s->key, item_name) || strstr(s->value, item_name)) {
-        r = substitute(&l->logic, s->key, &key);
+        r = substitute(&l->logic, s->key, &key, &said.trust);
         if (r == 0)
-            r = substitute(&l->logic, s->value, &value);
+            r = substitute(&l->logic, s->value, &value, &said.trust);
         if (r < 0)
             return r;
         said.key = buf_at(&key);
@@ -151,16 +155,17 @@ static int record(struct logic *logic, const struct conf_setting *s)
 }
 
 /* The argument of a keyword, with all variables expanded. */
-static int expand_argument(struct loader *l, const struct conf_setting *s, char **ret)
+static int expand_argument(struct loader *l, const struct conf_setting *s, char **ret,
+                           struct trust *ret_trust)
 {
     _cleanup_(buf_done) struct buf value = {0};
     struct conf_setting said = *s;
-    int r = substitute(&l->logic, s->value, &value);
+    int r = substitute(&l->logic, s->value, &value, &said.trust);
 
     if (r < 0)
         return r;
     said.value = buf_at(&value);
-    return logic_expand(l, &said, ret);
+    return logic_expand(l, &said, ret, ret_trust);
 }
 
 /* A loop begins. In one that is played, at @next, its lines are there already. */
@@ -170,23 +175,23 @@ static int begin_loop(struct loader *l, struct logic_block *b, const struct conf
     if (!next) {
         l->logic.recorder = l->logic.n_blocks;
         b->mode = LOGIC_RECORD;
-    } else if (b->values.n_items == 0) {
+    } else if (b->values.items.n_items == 0) {
         b->mode = LOGIC_SKIP;
     } else {
         b->first = *next;
-        b->item = b->values.items[0];
+        b->item = b->values.items.items[0];
     }
-    return logic_count(l, s, b->values.n_items);
+    return logic_count(l, s, b->values.items.n_items);
 }
 
 /* An if begins, whose condition holds or not. */
 static int begin_if(struct logic_block *b, bool holds, const char *arg)
 {
-    int r = !holds && b->word->negated ? strv_append(&b->values, arg) : 0;
+    int r = !holds && b->word->negated ? strv_append(&b->values.items, arg) : 0;
 
     b->mode = holds != b->word->negated ? LOGIC_RUN : LOGIC_SKIP;
-    if (b->mode == LOGIC_RUN && b->values.n_items > 0)
-        b->item = b->values.items[0];
+    if (b->mode == LOGIC_RUN && b->values.items.n_items > 0)
+        b->item = b->values.items.items[0];
     return r;
 }
 
@@ -195,10 +200,12 @@ static int begin(struct loader *l, struct logic_block *b, const struct conf_sett
                  const size_t *next)
 {
     _cleanup_free_ char *arg = NULL;
-    int r = expand_argument(l, s, &arg);
+    struct conf_setting with = *s;
+    int r = expand_argument(l, s, &arg, &with.trust);
 
+    b->values.trust = with.trust;
     if (r == 0)
-        r = b->word->evaluate(l, s, arg, &b->values);
+        r = b->word->evaluate(l, &with, arg, &b->values);
     if (r < 0)
         return r;
     if (b->word->role == LOGIC_FOR)
@@ -272,9 +279,10 @@ static int close_block(struct logic *logic, struct logic_block *b, const struct 
         return 1;
     if (b->mode == LOGIC_RECORD)
         r = record(logic, s);
-    if (b->mode == LOGIC_RUN && b->word->role == LOGIC_FOR && ++b->n_done < b->values.n_items) {
+    if (b->mode == LOGIC_RUN && b->word->role == LOGIC_FOR &&
+        ++b->n_done < b->values.items.n_items) {
         assert(next); /* a loop whose lines count is being played */
-        b->item = b->values.items[b->n_done];
+        b->item = b->values.items.items[b->n_done];
         *next = b->first;
         return 0;
     }
@@ -308,8 +316,8 @@ static int play(struct loader *l, struct logic_block *b)
     int r = 0;
 
     b->mode = LOGIC_RUN;
-    for (size_t i = 0; r == 0 && i < b->values.n_items; i++) {
-        b->item = b->values.items[i];
+    for (size_t i = 0; r == 0 && i < b->values.items.n_items; i++) {
+        b->item = b->values.items.items[i];
         for (size_t next = 0; r == 0 && next < b->body.n_items;) {
             const struct conf_setting *s = &b->body.items[next++];
             r = logic_count(l, s, 1);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/macro.h"
+#include "conf/logic-word.h"
 #include "conf/settings.h"
 
 struct loader;
@@ -25,14 +26,14 @@ struct logic_block {
     char *file;                    /* where it was opened */
     unsigned line;
     enum logic_mode mode;
-    bool dead;                /* an if none of whose branches may count any more */
-    bool has_else;            /* an if whose else was met */
-    struct liege_list values; /* of a loop: its items; of a list of options: their names; of an if:
-                                 what it matched, or nothing */
-    const char *item;         /* %(_), one of @values; NULL: that of the block around */
-    size_t n_done;            /* of a loop: the items that it is through with */
-    size_t first;             /* of a loop in a loop: where its lines start in what was recorded */
-    struct settings body;     /* of an outermost loop: what was recorded */
+    bool dead;                  /* an if none of whose branches may count any more */
+    bool has_else;              /* an if whose else was met */
+    struct logic_values values; /* of a loop: its items; of a list of options: their names; of an
+                                   if: what it matched, or nothing */
+    const char *item;           /* %(_), one of @values; NULL: that of the block around */
+    size_t n_done;              /* of a loop: the items that it is through with */
+    size_t first;         /* of a loop in a loop: where its lines start in what was recorded */
+    struct settings body; /* of an outermost loop: what was recorded */
 };
 
 /* The blocks of a load, the outermost first. All zero is none. */
@@ -56,7 +57,8 @@ int logic_line(struct loader *l, const struct conf_setting *s) _must_check_;
 int logic_count(struct loader *l, const struct conf_setting *s, size_t n) _must_check_;
 
 /* As loader_expand(), which goes through all settings: counts that too. */
-int logic_expand(struct loader *l, const struct conf_setting *s, char **ret) _must_check_;
+int logic_expand(struct loader *l, const struct conf_setting *s, char **ret,
+                 struct trust *ret_trust) _must_check_;
 
 /* A file begins: it cannot close what is open. Returns what logic_leave() wants. */
 size_t logic_enter(struct logic *logic);

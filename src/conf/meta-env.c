@@ -84,13 +84,15 @@ int meta_unenv(struct loader *l, const struct conf_setting *s)
 int meta_ienv(struct loader *l, const struct conf_setting *s)
 {
     _cleanup_free_ char *value = NULL;
+    struct trust trust = {0};
     size_t len = 0;
-    int r = loader_expand(l, s, &value);
+    int r = loader_expand(l, s, &value, &trust);
 
     if (r == 0)
         r = env_name_length(l, s, value, &len);
     if (r < 0)
         return r;
+    l->ienv_trust = trust_weaker(l->ienv_trust, trust);
     forget_env(&l->ienv, value, len);
     r = strv_append(&l->ienv, value);
     if (r < 0)
@@ -98,6 +100,7 @@ int meta_ienv(struct loader *l, const struct conf_setting *s)
 
     struct conf_setting known = *s;
     known.value = value;
+    known.trust = trust;
     return settings_append(&l->list, &known);
 }
 
@@ -113,7 +116,7 @@ static int set_variable(void *userdata, const char *name, const char *value)
 
 int meta_envdir(struct loader *l, const struct conf_setting *s)
 {
-    int r = envdir_read(l->cwd, s->value, set_variable, l->conf, l->err);
+    int r = envdir_read(l->cwd, s->value, set_variable, l->conf, &(struct trust){0}, l->err);
 
     return r < 0 ? setting_blame(s, r, l->err) : 0;
 }
@@ -131,11 +134,11 @@ int meta_early_envdir(struct loader *l, const struct conf_setting *s)
 {
     _cleanup_free_ char *folder = NULL;
     struct conf_setting known = *s;
-    int r = loader_expand(l, s, &folder);
+    int r = loader_expand(l, s, &folder, NULL);
 
     if (r < 0)
         return r;
-    r = envdir_read(l->cwd, folder, set_early_variable, &l->ienv, l->err);
+    r = envdir_read(l->cwd, folder, set_early_variable, &l->ienv, &l->ienv_trust, l->err);
     if (r < 0)
         return setting_blame(s, r, l->err);
     known.value = folder;

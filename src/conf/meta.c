@@ -140,7 +140,7 @@ static int on_mode(struct loader *l, const struct conf_setting *s)
 static int on_fallback_config(struct loader *l, const struct conf_setting *s)
 {
     char *file = NULL;
-    int r = loader_expand(l, s, &file);
+    int r = loader_expand(l, s, &file, NULL);
 
     if (r < 0)
         return r;
@@ -175,6 +175,7 @@ static int add_placeholder(struct loader *l, const struct conf_setting *s, char 
                                          .file = s->file,
                                          .line = s->line,
                                          .placeholder = true,
+                                         .trust = s->trust,
                                      });
 }
 
@@ -229,7 +230,7 @@ static int on_print(struct loader *l, const struct conf_setting *s)
 static int on_iprint(struct loader *l, const struct conf_setting *s)
 {
     _cleanup_free_ char *text = NULL;
-    int r = loader_expand(l, s, &text);
+    int r = loader_expand(l, s, &text, NULL);
 
     return r < 0 ? r : strv_append(&l->conf->prints, text);
 }

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 struct trust trust_of_file(const struct stat *st, uid_t uid)
 {
@@ -17,6 +18,14 @@ struct trust trust_of_file(const struct stat *st, uid_t uid)
     if (st->st_mode & (S_IWGRP | S_IWOTH))
         return (struct trust){.flaw = TRUST_WRITABLE, .mode = st->st_mode & 07777};
     return (struct trust){0};
+}
+
+struct trust trust_of_name(const char *name)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+.,:/@%=";
+
+    return (struct trust){.flaw = name[strspn(name, plain)] != '\0' ? TRUST_NAME : TRUST_NO_FLAW};
 }
 
 struct trust trust_weaker(struct trust a, struct trust b)
@@ -44,6 +53,11 @@ int trust_check(const struct trust *t, const char *shown, struct errmsg *err)
         return errmsg_set(err, -EPERM,
                           "'%s' is said by a text that is no file of this machine, which may "
                           "neither run commands nor fetch: include a file that says it",
+                          shown);
+    case TRUST_NAME:
+        return errmsg_set(err, -EPERM,
+                          "'%s' has the name of a file or folder in it, with characters that a "
+                          "shell acts on: rename it",
                           shown);
     default:
         assert(t->flaw < TRUST_FLAW_COUNT);

@@ -128,6 +128,8 @@ int fixture_load(struct fixture *f, ...)
         .cwd = f->folder,
         .binary = "/usr/bin/liege",
         .version = "1.2.3",
+        .sources = f->sources,
+        .receive = f->receive,
     };
     conf_done(&f->conf);
     return conf_load(&in, &f->conf, &f->err);

@@ -29,6 +29,8 @@ struct fixture {
     struct errmsg err;
     const char *environ[20]; /* NULL-terminated */
     bool is_reload;
+    struct source_cache *sources;
+    conf_receive_fn *receive;
 };
 
 int fixture_setup(void **state);

@@ -109,11 +109,10 @@ static const struct {
     {{".py"},
      "command line: '.py' is no option, no configuration file (.ini .yaml .yml .json .js .xml) and no application "
      "(.py .wsgi .psgi)"},
-    {{"-"},
-     "command line: '-' is no option, no configuration file (.ini .yaml .yml .json .js .xml) and no application (.py "
-     ".wsgi .psgi)"},
     {{"a.yml"}, "command line: cannot read 'a.yml': No such file or directory"},
     {{"a.json:x"}, "command line: cannot read 'a.json': No such file or directory"},
+    {{"call://x"}, "command line: 'call://x': nothing that a configuration says loads code"},
+    {{"fd://x"}, "command line: cannot read 'fd://x': no number of a descriptor"},
 };
 
 static void test_refusals(void **state)

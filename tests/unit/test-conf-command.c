@@ -39,7 +39,7 @@ static void test_output(void **state)
         {"cat", "from us", "from us"},
         {"cat", NULL, ""},
         {"echo noise >&2; echo good", NULL, "good\n"},
-        {"(cat; echo late) & echo soon", NULL, "soon\nlate\n"},
+        {"echo soon; (cat; echo late) &", NULL, "soon\nlate\n"},
     };
 
     (void)state;

@@ -31,6 +31,7 @@ static int note(void *userdata, const char *name, const char *value)
 
 static void test_files(void **state)
 {
+    struct trust trust = {0};
     static const char nuls[] = "a\0b\0 \nmore";
     struct fixture *f = *state;
     struct errmsg err = {""};
@@ -46,22 +47,29 @@ static void test_files(void **state)
     fixture_write_bytes(f, "env/NULS", nuls, sizeof(nuls) - 1);
     (void)snprintf(path, sizeof(path), "%s/env/FIFO", f->folder);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(envdir_read(f->folder, "env", note, text, &err), 0);
+    assert_int_equal(envdir_read(f->folder, "env", note, text, &trust, &err), 0);
     assert_string_equal(text, "A=1;B=two words;BLANK=;-GONE;NULS=a\nb\n;");
 
     fixture_write(f, "env/C=D", "x");
-    assert_int_equal(envdir_read("/", f->folder, note, text, &err), 0);
+    assert_int_equal(envdir_read("/", f->folder, note, text, &trust, &err), 0);
     (void)snprintf(path, sizeof(path), "%s/env", f->folder);
-    assert_int_equal(envdir_read("/nonexistent", path, note, text, &err), -EINVAL);
+    assert_int_equal(envdir_read("/nonexistent", path, note, text, &trust, &err), -EINVAL);
     assert_non_null(strstr(err.text, "/env/C=D: the name of a variable has no '='"));
-    assert_int_equal(envdir_read(f->folder, "none", note, text, &err), -ENOENT);
+    assert_int_equal(envdir_read(f->folder, "none", note, text, &trust, &err), -ENOENT);
     assert_non_null(strstr(err.text, "cannot read the folder "));
     make_folder(f, "stop");
     fixture_write(f, "stop/STOP", "x");
     fixture_write(f, "stop/Z", "x");
     text[0] = '\0';
-    assert_int_equal(envdir_read(f->folder, "stop", note, text, &err), -ECANCELED);
+    assert_int_equal(envdir_read(f->folder, "stop", note, text, &trust, &err), -ECANCELED);
     assert_string_equal(text, "STOP=x;");
+
+    /* What others may write is not trusted, nor what is made of it. */
+    assert_int_equal(trust.flaw, TRUST_NO_FLAW);
+    (void)snprintf(path, sizeof(path), "%s/stop/STOP", f->folder);
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_int_equal(envdir_read(f->folder, "stop", note, text, &trust, &err), -ECANCELED);
+    assert_int_equal(trust.flaw, TRUST_WRITABLE);
 }
 
 static void test_options(void **state)

@@ -96,9 +96,8 @@ static const struct {
     const char *text, *message;
 } refusals[] = {
     {"x = @(none)\n", "app.ini:2: @(): cannot read 'none': No such file or directory"},
-    {"x = @(http://h/x)\n",
-     "app.ini:2: @(): 'http://h/x': this kind of source is not supported yet"},
-    {"x = @(exec://id)\n", "app.ini:2: @(): 'exec://id': this kind of source is not supported yet"},
+    {"x = @(sym://x)\n", "app.ini:2: @(): 'sym://x': nothing that a configuration says loads code"},
+    {"x = @(exec://exit 3)\n", "app.ini:2: @(): cannot read 'exec://exit 3': exited with code 3"},
     {"x = @()\n", "app.ini:2: @(): a file name is missing"},
     {"x = %(x)\n", "app.ini:2: %(x) refers to itself"},
     {"y = %(a)\na = %(b)\nb = %(a + 1)\n", "app.ini:4: %(a) refers to itself"},
