@@ -13,28 +13,13 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/strv.h"
 #include "ipc/fdmap.h"
 #include "ipc/message.h"
-
-/* The value of LIEGE_@name or UWSGI_@name, or NULL. */
-static const char *find_variable(const char *const *environ, const char *name)
-{
-    static const char *const prefixes[] = {"LIEGE_", "UWSGI_"};
-    size_t len = strlen(name);
-
-    for (size_t p = 0; p < COUNT_OF(prefixes); p++)
-        for (const char *const *e = environ; *e; e++)
-            if (str_starts(*e, prefixes[p]) && strncmp(*e + 6, name, len) == 0 &&
-                (*e)[6 + len] == '=')
-                return *e + 6 + len + 1;
-    return NULL;
-}
 
 /* The descriptor that the variable @name says, made non-blocking and close-on-exec; -1: none. */
 static int find_socket(const char *const *environ, const char *name, int type, struct errmsg *err)
 {
-    const char *text = find_variable(environ, name);
+    const char *text = vassal_env_find(environ, name);
 
     if (!text)
         return -1;

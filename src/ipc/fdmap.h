@@ -28,3 +28,7 @@ enum vassal_fd {
 
 /* Options for vassals: the Emperor's LIEGE_VASSAL_X becomes the vassal's LIEGE_X. */
 #define VASSAL_ENV_OPTION "VASSAL_"
+
+/* The value of LIEGE_@name or UWSGI_@name in @environ, which ends with NULL; NULL: there is none.
+ */
+const char *vassal_env_find(const char *const *environ, const char *name);
