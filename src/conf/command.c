@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -24,7 +26,7 @@
 
 #define COMPLAINT_MAX_BYTES 4096
 
-enum { OUTPUT, COMPLAINT, PROCESS, N_FDS };
+enum { OUTPUT, COMPLAINT, PROCESS, SIGNALS, N_FDS };
 
 struct run {
     const struct command *command;
@@ -34,7 +36,24 @@ struct run {
     struct buf output;
     struct buf complaint; /* the end of what it has written to standard error */
     uint64_t deadline_us;
+    sigset_t mask; /* as it was */
 };
+
+/* Signals that end us wait until the program has been ended, too: it has a process group of its
+ * own, and would be left behind. */
+static int hold_signals(struct run *r)
+{
+    sigset_t held;
+
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGTERM);
+    (void)sigaddset(&held, SIGINT);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigaddset(&held, SIGQUIT);
+    (void)sigprocmask(SIG_BLOCK, &held, &r->mask);
+    r->fds[SIGNALS].fd = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
+    return r->fds[SIGNALS].fd < 0 ? -errno : 0;
+}
 
 static void run_done(struct run *r)
 {
@@ -48,8 +67,10 @@ static void run_done(struct run *r)
     }
     closep(&r->fds[OUTPUT].fd);
     closep(&r->fds[COMPLAINT].fd);
+    closep(&r->fds[SIGNALS].fd);
     buf_done(&r->output);
     buf_done(&r->complaint);
+    (void)sigprocmask(SIG_SETMASK, &r->mask, NULL); /* what was held comes now */
 }
 
 /* What the program reads as its standard input. */
@@ -69,8 +90,11 @@ static int start(struct run *r)
 {
     const struct command *c = r->command;
     int output[2], complaint[2];
-    _cleanup_close_ int input = open_input(c->input);
+    int e = hold_signals(r);
 
+    if (e < 0)
+        return e;
+    _cleanup_close_ int input = open_input(c->input);
     if (input < 0 || pipe2(output, O_CLOEXEC) < 0)
         return -errno;
     _cleanup_close_ int output_in = output[1];
@@ -89,7 +113,7 @@ static int start(struct run *r)
         .fds = fds,
         .n_fds = COUNT_OF(fds),
     };
-    int e = proc_spawn(&exec, &r->proc);
+    e = proc_spawn(&exec, &r->proc);
     r->fds[PROCESS].fd = r->proc.pidfd;
     return e;
 }
@@ -123,6 +147,8 @@ static int step(struct run *r, struct errmsg *err)
     int n = poll(r->fds, N_FDS, (int)((r->deadline_us - now) / US_PER_MS) + 1);
     if (n < 0 && errno != EINTR)
         return errmsg_set_errno(err, -errno, "cannot wait for it");
+    if (n > 0 && r->fds[SIGNALS].revents)
+        return errmsg_set(err, -EINTR, "it was interrupted");
     int e = 0;
     if (n > 0 && r->fds[OUTPUT].revents)
         e = take(&r->fds[OUTPUT], &r->output);
@@ -172,6 +198,7 @@ int command_read(const struct command *c, char **ret_text, size_t *ret_len, stru
         .command = c,
         .proc = PROC_NONE,
         .fds = {{.fd = -1, .events = POLLIN},
+                {.fd = -1, .events = POLLIN},
                 {.fd = -1, .events = POLLIN},
                 {.fd = -1, .events = POLLIN}},
         .deadline_us = clock_now_us() + c->wait_us,

@@ -21,7 +21,7 @@ struct command {
 
 /* Runs the program and waits for its end. *@ret_text is its standard output, allocated and
  * terminated. Returns 0, or a negative errno with @err saying what became of it, with the last line
- * of its standard error: -EIO if it failed, -EFBIG or -ETIME, and then it is killed with all that
- * it has started. */
+ * of its standard error: -EIO if it failed; -EFBIG, -ETIME, or -EINTR if this process is
+ * to end by a signal, and then it is killed with all that it has started. */
 int command_read(const struct command *c, char **ret_text, size_t *ret_len,
                  struct errmsg *err) _must_check_;

@@ -3,8 +3,11 @@
 #include "conf/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -93,6 +96,41 @@ static void test_failures(void **state)
     }
 }
 
+/* A signal that ends us ends the program, and what it has started, first. */
+static void run_until_signal(void *fifo)
+{
+    const char *const argv[] = {"/bin/sh", "-c", "exec >$0; echo x; tail -f /dev/null; true", fifo,
+                                NULL};
+    const struct command c = {
+        .argv = argv, .environ = environment, .max_bytes = 10, .wait_us = 60 * US_PER_SEC};
+    struct errmsg err = {""};
+    char *text = NULL;
+    size_t len = 0;
+
+    proc_reset_signals();
+    (void)!command_read(&c, &text, &len, &err);
+}
+
+static void test_signal(void **state)
+{
+    char folder[sizeof(UNIT_FOLDER)], fifo[sizeof(folder) + 8], byte = 0;
+
+    (void)state;
+    unit_make_folder(folder);
+    (void)snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    struct proc child = unit_start_child(run_until_signal, fifo);
+    int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(proc_signal(&child, SIGTERM), 0);
+    assert_int_equal(unit_wait_child(&child), 128 + SIGTERM);
+    while (read(fd, &byte, 1) > 0) /* until nobody has it open any more */
+        ;
+    (void)close(fd);
+    unit_remove_folder(folder);
+}
+
 static void test_no_program(void **state)
 {
     const char *const argv[] = {"/nowhere/program", NULL};
@@ -110,9 +148,8 @@ static void test_no_program(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_output),
-        cmocka_unit_test(test_much_output),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_output),     cmocka_unit_test(test_much_output),
+        cmocka_unit_test(test_failures),   cmocka_unit_test(test_signal),
         cmocka_unit_test(test_no_program),
     };
 
