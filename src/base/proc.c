@@ -165,11 +165,16 @@ int proc_spawn(const struct proc_exec *exec, struct proc *ret)
     return 0;
 }
 
-int proc_die_with_parent(pid_t parent)
+int proc_end_with_parent(pid_t parent, int sig)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+    if (prctl(PR_SET_PDEATHSIG, sig) < 0)
         return -errno;
     return getppid() == parent ? 0 : -ESRCH;
+}
+
+int proc_die_with_parent(pid_t parent)
+{
+    return proc_end_with_parent(parent, SIGKILL);
 }
 
 int proc_become_subreaper(void)

@@ -60,6 +60,9 @@ int proc_adopt(pid_t pid, struct proc *ret) _must_check_;
  * credentials clears the request: call it after the last one. */
 int proc_die_with_parent(pid_t parent) _must_check_;
 
+/* As that, with a signal that leaves time to clean up. */
+int proc_end_with_parent(pid_t parent, int sig) _must_check_;
+
 /* Makes orphaned descendants this process's children (PR_SET_CHILD_SUBREAPER). */
 int proc_become_subreaper(void) _must_check_;
 

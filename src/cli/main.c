@@ -18,9 +18,11 @@
 #include "cli/registry.h"
 #include "conf/conf.h"
 #include "conf/doc.h"
+#include "conf/source-cache.h"
 #include "emperor/emperor.h"
 #include "emperor/upgrade.h"
 #include "instance/registry.h"
+#include "ipc/config-pipe.h"
 
 static int print(struct buf *b)
 {
@@ -155,12 +157,28 @@ static int be_emperor(const struct conf *c, const struct conf_table *tables, siz
     return c->action == CONF_RUN ? run_emperor(c, e, binary, argv, err) : answer(c, err);
 }
 
+/* Leaves what was read, and cannot or need not be read again, to the program that we become. */
+static int leave_sources(const struct source_cache *sources, struct errmsg *err)
+{
+    char number[16];
+    int fd = source_cache_seal(sources, false);
+
+    if (fd == -ENODATA)
+        return 0;
+    (void)snprintf(number, sizeof(number), "%d", fd);
+    if (fd < 0 || fd_set_cloexec(fd, false) < 0 || setenv(SOURCE_CACHE_ENV, number, 1) < 0)
+        return errmsg_set_errno(err, fd < 0 ? fd : -errno, "cannot pass on what was read");
+    return 0;
+}
+
 /* A configuration without one: becomes the program that serves. Returns only on failure. */
-static int become_instance(char **argv, struct errmsg *err)
+static int become_instance(char **argv, const struct source_cache *sources, struct errmsg *err)
 {
     _cleanup_free_ char *path = NULL;
     int r = program_find(NULL, &path, err);
 
+    if (r == 0)
+        r = leave_sources(sources, err);
     if (r < 0)
         return r;
     char *called = argv[0];
@@ -171,7 +189,8 @@ static int become_instance(char **argv, struct errmsg *err)
 }
 
 static int act(const struct conf *c, const struct conf_table *tables, size_t n_tables,
-               const struct emperor_conf *e, char **argv, struct errmsg *err)
+               const struct emperor_conf *e, char **argv, const struct source_cache *sources,
+               struct errmsg *err)
 {
     if (c->action == CONF_HELP)
         return print_help(tables, n_tables);
@@ -183,7 +202,7 @@ static int act(const struct conf *c, const struct conf_table *tables, size_t n_t
         return errmsg_set(err, -EINVAL, "the configuration has no Emperor any more");
     if (conf_get(c, "emperor"))
         return be_emperor(c, tables, n_tables, e, argv, err);
-    return become_instance(argv, err);
+    return become_instance(argv, sources, err);
 }
 
 static int run(char **argv)
@@ -192,6 +211,7 @@ static int run(char **argv)
     struct conf_table tables[REGISTRY_MAX_TABLES];
     size_t n_tables = registry_fill(&emperor, tables);
     struct conf_suffix suffixes[INSTANCE_MAX_PLUGINS];
+    _cleanup_(source_cache_done) struct source_cache sources = {0};
     const struct conf_input in = {
         .argv = (const char *const *)argv,
         .environ = (const char *const *)environ,
@@ -201,6 +221,8 @@ static int run(char **argv)
         .n_suffixes = instance_suffixes(suffixes, COUNT_OF(suffixes)),
         .has_plugin = instance_has_plugin,
         .version = LIEGE_VERSION,
+        .sources = &sources,
+        .receive = config_pipe_receive,
     };
     struct conf conf = {0};
     struct errmsg err = {"cannot go on"};
@@ -208,12 +230,12 @@ static int run(char **argv)
 
     int r = conf_load(&in, &conf, &err);
     if (r < 0 && conf.fallback)
-        r = become_instance(argv, &err); /* which says what is wrong, and falls back */
+        r = become_instance(argv, &sources, &err); /* which says what is wrong, and falls back */
     if (r == 0 && conf.action == CONF_EXIT) {
         log_info("%s", err.text);
         code = conf.exit_code;
     } else if (r == 0) {
-        r = act(&conf, tables, n_tables, &emperor, argv, &err);
+        r = act(&conf, tables, n_tables, &emperor, argv, &sources, &err);
         conf_release(tables, n_tables);
         code = r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }

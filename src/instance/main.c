@@ -18,9 +18,11 @@
 #include "base/strv.h"
 #include "base/title.h"
 #include "conf/doc.h"
+#include "conf/source-cache.h"
 #include "instance/daemon.h"
 #include "instance/master.h"
 #include "instance/takeover.h"
+#include "ipc/config-pipe.h"
 
 static const char *const no_strings[] = {NULL};
 
@@ -140,8 +142,16 @@ static int go_to_background(const struct registry *r, bool is_vassal, bool is_ne
 }
 
 static int run(const char *const *args, const char *const *env, const char *program, int older_fd,
-               int given_fd)
+               int given_fd, struct source_cache *sources)
 {
+    const struct registry_input input = {
+        .argv = args,
+        .environ = env,
+        .sources = sources,
+        .receive = config_pipe_receive,
+        .is_reload = older_fd >= 0,
+        .warn = warn,
+    };
     const pid_t parent = getppid();
     struct registry *registry = NULL;
     struct link link = {.pipe.fd = -1, .status_fd = -1};
@@ -150,7 +160,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
 
     int r = link_open(&link, env, &err);
     if (r == 0)
-        r = registry_load(args, env, older_fd >= 0, warn, &registry, &err);
+        r = registry_load(&input, &registry, &err);
     if (r != 0) {
         log_error("%s", err.text);
         link_status(&link, STATUS_FAILED, 0, err.text);
@@ -174,8 +184,7 @@ static int run(const char *const *args, const char *const *env, const char *prog
         return EXIT_FAILURE;
     }
     const struct master_start start = {
-        .argv = args,
-        .environ = env,
+        .input = input,
         .registry = registry,
         .link = link,
         .emperor = link_exists(&link) ? parent : 0,
@@ -183,21 +192,24 @@ static int run(const char *const *args, const char *const *env, const char *prog
         .ready_fd = ready_fd,
         .given_fd = given_fd,
         .older_fd = older_fd,
-        .warn = warn,
     };
+    source_cache_expire(sources);
+    sources->offline = true; /* from now on there is a loop */
     return master_run(&start);
 }
 
 int main(int argc, char *argv[])
 {
     _cleanup_(strv_done) struct liege_list env = {0}; /* as it was: ours may change */
+    _cleanup_(source_cache_done) struct source_cache sources = {0};
     struct errmsg err = {""};
     int older_fd = -1, given_fd = -1;
 
     (void)argc;
     log_set_subject("liege");
     int r = fd_open_standard();
-    if (r == 0 && takeover_find(&older_fd, &err) < 0) {
+    if (r == 0 &&
+        (takeover_find(&older_fd, &err) < 0 || source_cache_inherit(&sources, &err) < 0)) {
         log_error("%s", err.text);
         return EXIT_FAILURE;
     }
@@ -214,5 +226,5 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     return run((const char *const *)argv, env.items ? (const char *const *)env.items : no_strings,
-               find_program(argv[0]), older_fd, given_fd);
+               find_program(argv[0]), older_fd, given_fd, &sources);
 }

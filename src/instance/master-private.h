@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/pidfile.h"
+#include "instance/fetch.h"
 #include "instance/fifo.h"
 #include "instance/generation.h"
 #include "instance/heartbeat.h"
@@ -44,6 +45,7 @@ struct master {
     struct loop_task step;
     struct loop_task reap; /* strangers that have ended */
     struct tls_ticket_key ticket_key;
+    struct fetch fetch;         /* of what a reload has to wait for */
     struct partner partner;     /* another master of this instance, during an upgrade */
     struct pidfile pidfiles[2]; /* pidfile, pidfile2 */
     struct service service;     /* who manages us: systemd */
@@ -119,8 +121,10 @@ void rest_step(struct master *m);
 int reload_start_generation(struct master *m, struct registry *registry, struct listeners *share,
                             struct generation **ret) _must_check_;
 
-/* Reads the configuration as it is now and starts a generation of it. */
+/* Reads the configuration as it is now and starts a generation of it. If that would mean to wait,
+ * another process reads it, and reload_go_on() does the rest when it has. */
 void reload_begin(struct master *m);
+void reload_go_on(struct master *m);
 
 /* Has the current generation renewed, unless another one is on its way. */
 void reload_in_chain(struct master *m);

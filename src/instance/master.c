@@ -185,7 +185,7 @@ static void begin_upgrade(struct master *m)
                     p->older ? "old" : "new", (int)p->pid);
         return;
     }
-    int r = partner_start(&m->partner, m->loop, m->start.program, m->start.argv, m->start.environ,
+    int r = partner_start(&m->partner, m->loop, m->start.program, &m->start.input,
                           &m->current->listeners, &m->queue);
     if (r < 0) {
         (void)log_errno(LOG_ERR, r, "cannot start a new master from %s", m->start.program);
@@ -257,6 +257,11 @@ static void call_for_help(void *data, const char *why)
     link_send(&m->link, VASSAL_BYTE_SOS);
 }
 
+static void on_fetched(void *data)
+{
+    master_step_later(data);
+}
+
 static void on_patience(struct loop_timer *t)
 {
     master_step_later(container_of(t, struct master, patience));
@@ -295,9 +300,11 @@ static void step(struct master *m)
     if (m->sleep_wanted)
         go_to_sleep(m);
     rest_step(m);
-    if (m->reload_wanted) {
+    if (m->reload_wanted && m->fetch.state != FETCH_BUSY) {
         m->reload_wanted = false;
         reload_begin(m);
+    } else if (m->fetch.state == FETCH_ENDED) {
+        reload_go_on(m);
     }
     if (m->chain_wanted)
         reload_in_chain(m);
@@ -309,7 +316,7 @@ static const char *describe_state(const struct master *m)
         return m->stopping == STOP_NOW ? "stopping" : "finishing";
     if (!m->has_served)
         return "starting";
-    if (m->next)
+    if (m->next || m->fetch.state != FETCH_IDLE)
         return "reloading";
     return m->asleep ? "no workers" : "";
 }
@@ -364,7 +371,8 @@ static bool is_ours(pid_t pid, void *data)
 {
     const struct master *m = data;
 
-    if (m->partner.child.proc.pid == pid || hooks_have_pid(&m->hooks, pid))
+    if (m->partner.child.proc.pid == pid || hooks_have_pid(&m->hooks, pid) ||
+        m->fetch.child.proc.pid == pid)
         return true;
     if (generation_has_pid(m->current, pid) || (m->next && generation_has_pid(m->next, pid)))
         return true;
@@ -530,6 +538,7 @@ void master_on_emperor_lost(void *data)
 
 static void tear_down(struct master *m)
 {
+    fetch_cancel(&m->fetch);
     scaler_stop(&m->scaler);
     idle_stop(&m->idle);
     sos_stop(&m->sos);
@@ -573,7 +582,7 @@ int master_run(const struct master_start *start)
     title_set_state(describe_state(&m));
     list_init(&m.draining);
     logger_init(&m.logger);
-    service_open(&m.service, start->environ);
+    service_open(&m.service, start->input.environ);
     loop_task_init(&m.step, on_step);
     loop_task_init(&m.reap, on_reap);
     scaler_init(&m.scaler, generation_that_serves, on_scale, &m);
@@ -586,6 +595,7 @@ int master_run(const struct master_start *start)
     touch_init(&m.touch, on_touch, &m);
     touch_init(&m.touch_chain, on_touch_chain, &m);
     touch_init(&m.touch_sources, master_on_change_of_source, &m);
+    fetch_init(&m.fetch, on_fetched, &m);
     partner_init(&m.partner, on_partner_serves, on_partner_end, &m);
     if (master_set_up(&m, &err) < 0) {
         log_error("cannot start: %s", err.text);

@@ -8,16 +8,14 @@
 #include "instance/registry.h"
 
 struct master_start {
-    const char *const *argv; /* to read the configuration again */
-    const char *const *environ;
-    struct registry *registry; /* taken over */
-    struct link link;          /* taken over */
-    pid_t emperor;             /* who must be our parent; 0: nobody */
-    const char *program;       /* that is run for SIGUSR2 */
-    int ready_fd;              /* for daemon_ready(); -1 */
-    int given_fd;              /* a listening socket that was descriptor 0; -1. Taken over */
-    int older_fd;              /* to the master that this one is started beside (takeover.h); -1 */
-    conf_warn_fn *warn;
+    struct registry_input input; /* to read the configuration again */
+    struct registry *registry;   /* taken over */
+    struct link link;            /* taken over */
+    pid_t emperor;               /* who must be our parent; 0: nobody */
+    const char *program;         /* that is run for SIGUSR2 */
+    int ready_fd;                /* for daemon_ready(); -1 */
+    int given_fd;                /* a listening socket that was descriptor 0; -1. Taken over */
+    int older_fd; /* to the master that this one is started beside (takeover.h); -1 */
 };
 
 /* Runs the instance to its end. Returns the process's exit code: 0 after an ordered end, 1 for a

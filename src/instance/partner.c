@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/proc.h"
 #include "base/strv.h"
+#include "conf/source-cache.h"
 
 static void end(struct partner *p, const char *how)
 {
@@ -74,37 +75,51 @@ void partner_done(struct partner *p)
     p->pid = 0;
 }
 
-/* Runs the program with its end of the channel as the first descriptor after the standard ones. */
-static int spawn(const char *program, const char *const *argv, const char *const *environ,
-                 int channel_fd, struct proc *ret)
-{
-    _cleanup_(strv_done) struct liege_list args = {0}, env = {0};
-    const int first_fd = STDERR_FILENO + 1;
-    int r = 0;
+enum { CHANNEL_FD = STDERR_FILENO + 1, SOURCES_FD };
 
-    for (size_t i = 0; argv[i] && r == 0; i++)
-        r = strv_append(&args, argv[i]);
+/* @has_sources: SOURCES_FD will be open. */
+static int make_environment(const char *const *environ, bool has_sources, struct liege_list *ret)
+{
+    int r = strv_appendf(ret, "%s=%d", TAKEOVER_ENV_FD, CHANNEL_FD);
+
+    if (r == 0 && has_sources)
+        r = strv_appendf(ret, "%s=%d", SOURCE_CACHE_ENV, SOURCES_FD);
     for (size_t i = 0; environ[i] && r == 0; i++)
         if (!str_starts(environ[i], "WATCHDOG_PID=")) /* it will be another one's to prove itself */
-            r = strv_append(&env, environ[i]);
+            r = strv_append(ret, environ[i]);
+    return r;
+}
+
+/* Runs the program with its end of the channel, and with what cannot be read again of the
+ * configuration, as the first descriptors after the standard ones. */
+static int spawn(const char *program, const struct registry_input *input, int channel_fd,
+                 struct proc *ret)
+{
+    _cleanup_(strv_done) struct liege_list args = {0}, env = {0};
+    _cleanup_close_ int sources_fd = source_cache_seal(input->sources, true);
+
+    if (sources_fd < 0 && sources_fd != -ENODATA)
+        return sources_fd;
+    int r = strv_copy(&args, input->argv);
     if (r == 0)
-        r = strv_appendf(&env, "%s=%d", TAKEOVER_ENV_FD, first_fd);
+        r = make_environment(input->environ, sources_fd >= 0, &env);
     if (r < 0)
         return -ENOMEM;
+    const int fds[] = {channel_fd, sources_fd};
     const struct proc_exec exec = {
         .path = program,
         .argv = args.items,
         .envp = env.items,
-        .fds = &channel_fd,
-        .n_fds = 1,
-        .first_fd = first_fd,
+        .fds = fds,
+        .n_fds = COUNT_OF(fds),
+        .first_fd = CHANNEL_FD,
         .stays = true,
     };
     return proc_spawn(&exec, ret);
 }
 
 int partner_start(struct partner *p, struct loop *loop, const char *program,
-                  const char *const *argv, const char *const *environ, const struct listeners *l,
+                  const struct registry_input *input, const struct listeners *l,
                   const struct queue *q)
 {
     int fds[2];
@@ -115,7 +130,7 @@ int partner_start(struct partner *p, struct loop *loop, const char *program,
     _cleanup_close_ int ours = fds[0], theirs = fds[1];
     r = takeover_send(ours, l, q);
     if (r == 0)
-        r = spawn(program, argv, environ, theirs, &p->child.proc);
+        r = spawn(program, input, theirs, &p->child.proc);
     if (r < 0)
         return r;
     p->pid = p->child.proc.pid;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "instance/registry.h"
 #include "instance/takeover.h"
 #include "ipc/channel.h"
 #include "loop/child.h"
@@ -32,10 +33,10 @@ static inline bool partner_exists(const struct partner *p)
     return p->pid != 0;
 }
 
-/* Starts a newer master: @program, with @argv and @environ. It gets the sockets of @l and the queue
- * @q. Returns 0 or a negative errno. */
+/* Starts a newer master: @program, to read what @input says. It gets the sockets of @l, the queue
+ * @q and what cannot be read again of the configuration. Returns 0 or a negative errno. */
 int partner_start(struct partner *p, struct loop *loop, const char *program,
-                  const char *const *argv, const char *const *environ, const struct listeners *l,
+                  const struct registry_input *input, const struct listeners *l,
                   const struct queue *q) _must_check_;
 
 /* Has an older one: takes its sockets and queue over from @fd, which becomes ours. What was

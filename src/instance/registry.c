@@ -98,27 +98,29 @@ const struct conf_setting *registry_find_setting(const struct registry *r, const
     return NULL;
 }
 
-/* Loads what @argv says into @r, and checks it. */
-static int load(struct registry *r, const char *const *argv, const char *const *env, bool is_reload,
-                conf_warn_fn *warn, struct errmsg *err)
+/* Loads what @argv says into @r, with all else of @input, and checks it. */
+static int load(struct registry *r, const struct registry_input *input, const char *const *argv,
+                struct errmsg *err)
 {
     struct conf_suffix suffixes[INSTANCE_MAX_PLUGINS];
     size_t n_suffixes = instance_suffixes(suffixes, COUNT_OF(suffixes));
     const struct conf_input in = {
         .argv = argv,
-        .environ = env,
+        .environ = input->environ,
         .tables = r->tables,
         .n_tables = r->n_tables,
         .suffixes = suffixes,
         .n_suffixes = n_suffixes,
         .has_plugin = instance_has_plugin,
-        .is_reload = is_reload,
+        .is_reload = input->is_reload,
         .version = LIEGE_VERSION,
+        .sources = input->sources,
+        .receive = input->receive,
     };
     int e = conf_load(&in, &r->conf, err);
     if (e < 0 || r->conf.action >= CONF_DUMP_OPTIONS)
         return e;
-    e = conf_apply(&r->conf, r->tables, r->n_tables, warn, err);
+    e = conf_apply(&r->conf, r->tables, r->n_tables, input->warn, err);
     if (e != 0)
         return e;
     for (size_t i = 0; i < r->conf.prints.n_items; i++)
@@ -134,11 +136,10 @@ static int load(struct registry *r, const char *const *argv, const char *const *
 }
 
 /* Loads the file that `fallback-config` names instead of what is wrong. */
-static int load_fallback(struct registry *r, const char *const *argv, const char *const *env,
-                         conf_warn_fn *warn, struct errmsg *err)
+static int load_fallback(struct registry *r, const struct registry_input *input, struct errmsg *err)
 {
     _cleanup_free_ char *file = TAKE_PTR(r->conf.fallback);
-    const char *const instead[] = {argv[0], "--config", file, NULL};
+    const char *const instead[] = {input->argv[0], "--config", file, NULL};
 
     log_error("%s", err->text);
     log_warning("the configuration is wrong: %s takes its place", file);
@@ -146,20 +147,19 @@ static int load_fallback(struct registry *r, const char *const *argv, const char
     conf_done(&r->conf);
     memset(r->why_workers, 0, sizeof(r->why_workers));
     memset(r->plugin_wanted, 0, sizeof(r->plugin_wanted));
-    return load(r, instead, env, false, warn, err);
+    return load(r, input, instead, err);
 }
 
-int registry_load(const char *const *argv, const char *const *env, bool is_reload,
-                  conf_warn_fn *warn, struct registry **ret, struct errmsg *err)
+int registry_load(const struct registry_input *input, struct registry **ret, struct errmsg *err)
 {
     struct registry *r = calloc(1, sizeof(*r));
 
     *ret = r;
     if (!r || set_objects(r) < 0)
         return errmsg_set(err, -ENOMEM, "out of memory");
-    int e = load(r, argv, env, is_reload, warn, err);
-    if (e < 0 && !is_reload && r->conf.fallback && r->conf.action == CONF_RUN)
-        e = load_fallback(r, argv, env, warn, err);
+    int e = load(r, input, input->argv, err);
+    if (e < 0 && !input->is_reload && r->conf.fallback && r->conf.action == CONF_RUN)
+        e = load_fallback(r, input, err);
     return e;
 }
 

@@ -5,6 +5,7 @@
 
 #include "app/app-conf.h"
 #include "conf/conf.h"
+#include "conf/source-cache.h"
 #include "instance/instance-conf.h"
 #include "static/static-conf.h"
 #include "worker/worker-conf.h"
@@ -28,11 +29,20 @@ struct registry {
     size_t n_tables;
 };
 
-/* Loads, applies and checks the configuration, or the one that it names to fall back to; @is_reload
- * says that an instance runs already, which goes on rather than fall back. Returns 0, or
- * a negative errno with @err; what was loaded is to be released with registry_free() either way. */
-int registry_load(const char *const *argv, const char *const *env, bool is_reload,
-                  conf_warn_fn *warn, struct registry **ret, struct errmsg *err) _must_check_;
+/* What a load starts from. */
+struct registry_input {
+    const char *const *argv, *const *environ; /* NULL-terminated */
+    struct source_cache *sources;             /* what need not be read, and takes what is read */
+    conf_receive_fn *receive;                 /* how to read emperor://NAME */
+    bool is_reload; /* an instance runs already, which goes on rather than fall back */
+    conf_warn_fn *warn;
+};
+
+/* Loads, applies and checks the configuration, or the one that it names to fall back to. Returns 0,
+ * or a negative errno with @err; what was loaded is to be released with registry_free() either way.
+ */
+int registry_load(const struct registry_input *input, struct registry **ret,
+                  struct errmsg *err) _must_check_;
 struct registry *registry_free(struct registry *r);
 
 /* The setting that gave the option @name the value @value, or NULL. */

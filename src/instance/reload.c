@@ -126,6 +126,7 @@ void reload_abandon(struct master *m)
 {
     struct generation *g = m->next;
 
+    fetch_cancel(&m->fetch);
     if (!g)
         return;
     m->next = NULL;
@@ -133,43 +134,84 @@ void reload_abandon(struct master *m)
     generation_drain(g, FAMILY_DRAIN_SUCCEEDED);
 }
 
-/* Reads the configuration as it is now and starts a generation of it. */
+/* Starts a generation of @registry, which is taken over. Returns 0, or a negative errno with @err.
+ */
+static int start_next(struct master *m, struct registry *registry, struct errmsg *err)
+{
+    struct listeners share = {0};
+    int r = 0;
+
+    if (registry->conf.action != CONF_RUN)
+        r = errmsg_set(err, -EINVAL, "the configuration now says to do something else and exit");
+    if (r == 0)
+        r = registry_check_reload(m->current->registry, registry, err);
+    if (r == 0)
+        r = certificates_load(&share.certificates, &registry->instance.https_sockets,
+                              &m->current->listeners.certificates, &m->ticket_key, err);
+    if (r == 0)
+        r = listeners_open(&share, &registry->instance, &m->current->listeners, LISTEN_ALL, err);
+    if (r < 0) {
+        listeners_release(&share);
+        registry_free(registry);
+        return r;
+    }
+    reload_report_files(m, registry);
+    r = reload_start_generation(m, registry, &share, &m->next);
+    return r < 0 ? errmsg_set(err, r, "%s", strerror(-r)) : 0;
+}
+
+/* Reads the configuration with the texts that there are. What else would have to be waited for is
+ * left to another process if @may_fetch. */
+static int read_and_start(struct master *m, bool may_fetch, struct errmsg *err)
+{
+    struct registry_input input = m->start.input;
+    struct registry *registry = NULL;
+
+    input.is_reload = true;
+    int r = registry_load(&input, &registry, err);
+
+    if (r == 0)
+        return start_next(m, registry, err);
+    registry_free(registry);
+    return may_fetch && m->start.input.sources->missing
+               ? fetch_start(&m->fetch, m->loop, &input, err)
+               : r;
+}
+
 void reload_begin(struct master *m)
 {
-    struct registry *registry = NULL;
-    struct listeners share = {0};
     struct errmsg err = {""};
 
     reload_abandon(m); /* it came too late */
     log_info("reload: generation %u is being started", m->n_generations + 1);
     service_say(&m->service, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reload",
                 (unsigned long long)clock_now_us());
-    int r = registry_load(m->start.argv, m->start.environ, true, m->start.warn, &registry, &err);
-    if (r == 0 && registry->conf.action != CONF_RUN)
-        r = errmsg_set(&err, -EINVAL, "the configuration now says to do something else and exit");
-    if (r == 0)
-        r = registry_check_reload(m->current->registry, registry, &err);
-    if (r == 0)
-        r = certificates_load(&share.certificates, &registry->instance.https_sockets,
-                              &m->current->listeners.certificates, &m->ticket_key, &err);
-    if (r == 0)
-        r = listeners_open(&share, &registry->instance, &m->current->listeners, LISTEN_ALL, &err);
-    if (r < 0) {
-        listeners_release(&share);
-        registry_free(registry);
+    source_cache_expire(m->start.input.sources);
+    if (read_and_start(m, true, &err) < 0)
         reload_keep_old(m, err.text);
-        return;
+}
+
+void reload_go_on(struct master *m)
+{
+    _cleanup_(source_cache_done) struct source_cache fetched = {.offline = true};
+    struct source_cache *sources = m->start.input.sources;
+    struct errmsg err = {""};
+
+    int r = fetch_take(&m->fetch, &fetched, &err);
+    if (r == 0) {
+        source_cache_done(sources); /* what it had has come back */
+        *sources = TAKE(fetched, (struct source_cache){0});
+        r = read_and_start(m, false, &err);
+        source_cache_expire(sources);
     }
-    reload_report_files(m, registry);
-    r = reload_start_generation(m, registry, &share, &m->next);
     if (r < 0)
-        reload_keep_old(m, strerror(-r));
+        reload_keep_old(m, err.text);
 }
 
 void reload_in_chain(struct master *m)
 {
     m->chain_wanted = false;
-    if (m->next || m->asleep) {
+    if (m->next || m->asleep || m->fetch.state != FETCH_IDLE) {
         log_info("chain reload: not needed, as %s",
                  m->asleep ? "there are no workers" : "a reload is under way");
         return;
