@@ -53,7 +53,7 @@ def folder():
 
 @pytest.fixture
 def start(folder):
-    """start(*arguments, cwd=, env=, program=, wrapper=, limits=) -> Server"""
+    """start(*arguments, cwd=, env=, program=, wrapper=, limits=, pass_fds=) -> Server"""
     reports = folder / "reports"
     reports.mkdir()
     reports.chmod(0o1777)
