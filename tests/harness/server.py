@@ -78,23 +78,14 @@ class Server:
     """A running program. Its standard output and error are the log."""
 
     def __init__(self, arguments, report_dir, cwd=None, env=None, program=LIEGE, wrapper=(),
-<<<<<<< HEAD
                  limits=None, stdin=subprocess.DEVNULL, pass_fds=()):
-=======
-                 limits=None, pass_fds=()):
->>>>>>> 28c2aa3 (Test and describe the sources of configurations)
         self.report_dir = report_dir
         read_fd, write_fd = os.pipe()
         try:
             self.process = subprocess.Popen(
                 [*map(str, wrapper), str(program), *map(str, arguments)],
-<<<<<<< HEAD
                 stdin=stdin, stdout=write_fd, stderr=write_fd, cwd=cwd, pass_fds=pass_fds,
                 env=environment(report_dir, **(env or {})), preexec_fn=limits)
-=======
-                stdin=subprocess.DEVNULL, stdout=write_fd, stderr=write_fd, cwd=cwd,
-                env=environment(report_dir, **(env or {})), preexec_fn=limits, pass_fds=pass_fds)
->>>>>>> 28c2aa3 (Test and describe the sources of configurations)
         finally:
             os.close(write_fd)
         self.log = Log(os.fdopen(read_fd, "rb"))

@@ -215,6 +215,8 @@ static void on_event(void *data, struct monitor *m, enum monitor_event event,
                                  [MONITOR_CHANGED] = '*',
                                  [MONITOR_RENEWED] = '~',
                                  [MONITOR_REMOVED] = '-'};
+    if (event == MONITOR_SETTLED)
+        return;
     bool long_name = str_starts(item->name, t.root);
 
     (void)data;
