@@ -67,7 +67,7 @@ int logic_count(struct loader *l, const struct conf_setting *s, size_t n)
 int logic_expand(struct loader *l, const struct conf_setting *s, char **ret,
                  struct trust *ret_trust)
 {
-    int r = strpbrk(s->value, "$@%") ? logic_count(l, s, l->list.n_items / 16) : 0;
+    int r = strpbrk(s->value, "$@%") ? logic_count(l, s, l->list.n_items / 4) : 0;
 
     return r < 0 ? r : loader_expand(l, s, ret, ret_trust);
 }
