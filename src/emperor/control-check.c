@@ -67,8 +67,8 @@ static void on_end(struct loop_child *c, const siginfo_t *end)
 
     vassal_log_close(&ch->output);
     put_output(ch);
-    (void)json_object_set_new(line, "ok", json_boolean(good));
-    (void)json_object_set_new(line, "end", json_string(proc_describe_end(end, how, sizeof(how))));
+    (void)json_object_set_new(line, "done", json_boolean(good));
+    (void)json_object_set_new(line, "exit", json_string(proc_describe_end(end, how, sizeof(how))));
     control_client_put(cl, line);
     cl->n_failed += !good;
     check_free(ch);

@@ -73,7 +73,7 @@ static void put_outcome(struct control_client *cl, const struct vassal *v, const
     json_t *line = control_line();
 
     json_put_text(line, "vassal", v->id);
-    (void)json_object_set_new(line, "ok", json_boolean(!error));
+    (void)json_object_set_new(line, "done", json_boolean(!error));
     json_put_text(line, "state", vassal_state_name(v->state));
     json_put_text(line, "reason", v->reason);
     if (error)
@@ -318,8 +318,8 @@ static void put_total(struct control_client *cl)
         put_end(cl, NULL);
         return;
     }
-    (void)snprintf(error, sizeof(error), "%zu of %zu vassals could not be %s", cl->n_failed,
-                   cl->names.n_items, cl->command->done ? cl->command->done : "checked");
+    (void)snprintf(error, sizeof(error), "it failed for %zu of %zu vassals", cl->n_failed,
+                   cl->names.n_items);
     put_end(cl, error);
 }
 

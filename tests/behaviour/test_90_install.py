@@ -33,6 +33,7 @@ def test_a_moved_tree_runs(installed, start, folder):
 
 def test_the_manual_page_is_installed(installed):
     assert next(installed.rglob("man1/liege.1*")).read_bytes()
+    assert next(installed.rglob("man1/liegectl.1*")).read_bytes()
 
 
 def packages_of(group):

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The status of vassals as a table: what state they are in, since when and why. Called by ctl.c;
+ * ctl-top.c shows the same columns among its own. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/macro.h"
+#include "cli/ctl.h"
+
+/* clang-format off */
+static const struct {
+    const char *state, *colour;
+} colours[] = {
+    { "ready",   "32" },
+    { "backoff", "31" }, { "resting", "31" }, { "lost", "31" },
+    { "held",    "2"  },
+};
+/* clang-format on */
+
+/* States that are on their way to another one are yellow. */
+static const char *colour_of(const char *state)
+{
+    for (size_t i = 0; i < COUNT_OF(colours); i++)
+        if (strcmp(colours[i].state, state) == 0)
+            return colours[i].colour;
+    return "33";
+}
+
+/* "45s", "12m03s", "5h07m", "3d04h". */
+static void put_duration(struct ctl_table *t, double seconds)
+{
+    unsigned long long s = seconds > 0 ? (unsigned long long)seconds : 0;
+
+    if (s < 60)
+        ctl_table_printf(t, "%llus", s);
+    else if (s < 3600)
+        ctl_table_printf(t, "%llum%02llus", s / 60, s % 60);
+    else if (s < 86400)
+        ctl_table_printf(t, "%lluh%02llum", s / 3600, s / 60 % 60);
+    else
+        ctl_table_printf(t, "%llud%02lluh", s / 86400, s / 3600 % 24);
+}
+
+/* A number that means nothing while there is no process. */
+static void put_number(struct ctl_table *t, json_int_t n, bool there)
+{
+    if (there)
+        ctl_table_printf(t, "%lld", (long long)n);
+    else
+        ctl_table_put(t, "-", "");
+}
+
+void ctl_status_begin(struct ctl_table *t, bool with_used)
+{
+    static const struct {
+        const char *name;
+        bool is_of_used;
+    } columns[] = {
+        {"NAME", false},    {"STATE", false}, {"SINCE", false},    {"PID", false},
+        {"WORKERS", false}, {"GEN", false},   {"RESTARTS", false}, {"CPU%", true},
+        {"RSS", true},      {"EXIT", false},  {"REASON", false},
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(columns); i++)
+        n += with_used || !columns[i].is_of_used;
+    ctl_table_begin(t, n);
+    for (size_t i = 0; i < COUNT_OF(columns); i++)
+        if (with_used || !columns[i].is_of_used)
+            ctl_table_put(t, columns[i].name, "1");
+}
+
+void ctl_status_row(struct ctl_table *t, const json_t *status, const struct ctl_used *used)
+{
+    const char *state = ctl_text(status, "state"), *exit = ctl_text(status, "exit");
+    json_int_t pid = ctl_number(status, "pid");
+    bool runs = pid > 0;
+
+    ctl_table_put(t, ctl_text(status, "id"), "");
+    ctl_table_put(t, state, colour_of(state));
+    put_duration(t, (double)time(NULL) - json_number_value(json_object_get(status, "since")));
+    put_number(t, pid, runs);
+    put_number(t, ctl_number(status, "workers"), runs);
+    put_number(t, ctl_number(status, "generation"), runs);
+    put_number(t, ctl_number(status, "respawns"), true);
+    if (used) {
+        ctl_table_put(t, used->cpu, "");
+        ctl_table_put(t, used->rss, "");
+    }
+    ctl_table_put(t, *exit ? exit : "-", "");
+    ctl_table_put(t, ctl_text(status, "reason"), "");
+}
+
+static void on_status(const json_t *line, void *data)
+{
+    ctl_status_row(data, json_object_get(line, "status"), NULL);
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize size = {0};
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+enum ctl_code ctl_status(const struct ctl_options *o, const char *vassal)
+{
+    struct ctl_client c;
+    struct ctl_table t;
+    struct buf out = {0};
+
+    ctl_status_begin(&t, false);
+    enum ctl_code code = ctl_open(&c, o);
+    if (code == CTL_DONE)
+        code = ctl_ask(&c, o, "status", vassal, on_status, &t);
+    if (code == CTL_DONE && !o->json) {
+        bool terminal = isatty(STDOUT_FILENO);
+        ctl_table_write(&t, terminal, terminal ? terminal_width() : 0, SIZE_MAX, &out);
+        (void)fwrite(buf_at(&out), 1, buf_len(&out), stdout);
+    }
+    ctl_close(&c);
+    ctl_table_done(&t);
+    buf_done(&out);
+    return code;
+}
