@@ -21,6 +21,8 @@
 #include "emperor/stats.h"
 #include "ipc/json.h"
 
+#define MAX_AT_ONCE 100 /* vassals in a round of the loop: some 64 KiB of answers */
+
 struct control_command {
     const char *name;
     void (*each)(struct control_client *cl, struct vassal *v);
@@ -326,12 +328,16 @@ static void put_total(struct control_client *cl)
 void control_command_go_on(struct control_client *cl)
 {
     const struct court *c = cl->control->court;
+    const struct control_command *cmd = cl->command;
 
-    while (cl->n_begun < cl->names.n_items && buf_len(&cl->out) < CONTROL_OUT_BYTES) {
+    assert(cmd);
+    for (int i = 0; i < MAX_AT_ONCE && cl->n_begun < cl->names.n_items; i++) {
         struct vassal *v = hash_get(&c->vassals, cl->names.items[cl->n_begun++]);
         if (v)
-            cl->command->each(cl, v);
+            cmd->each(cl, v);
     }
+    if (cl->n_begun < cl->names.n_items)
+        control_client_changed(cl);
     bool more = control_log_go_on(cl);
     if (more || cl->check || cl->n_begun < cl->names.n_items || !list_empty(&cl->waits))
         return;

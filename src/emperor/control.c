@@ -140,22 +140,22 @@ static int update(struct control_client *cl)
     return loop_io_modify(l, &cl->io, (sending ? EPOLLOUT : 0) | (reading ? EPOLLIN : 0));
 }
 
-/* Goes on with a client as far as that is possible now; it may be gone afterwards. */
+/* Goes on with a client, by one portion a round of the loop: whatever was added calls for the next
+ * round. It may be gone afterwards. */
 static void client_go_on(struct control_client *cl)
 {
     int r = send_some(cl);
-    bool more = true;
 
-    while (r == 0 && more && buf_len(&cl->out) == 0 && !cl->closing) {
+    cl->changed = false;
+    if (r == 0 && buf_len(&cl->out) == 0 && !cl->closing) {
         if (cl->command)
             control_command_go_on(cl);
         else
             take_request(cl);
-        more = buf_len(&cl->out) > 0;
         r = send_some(cl);
     }
-    bool done = buf_len(&cl->out) == 0 && (cl->closing || (cl->ended && !cl->command));
-    cl->changed = false;
+    bool answered = !cl->command && !cl->changed;
+    bool done = buf_len(&cl->out) == 0 && (cl->closing || (cl->ended && answered));
     if (r == 0 && !done)
         r = update(cl);
     if (r < 0 || done)

@@ -132,14 +132,15 @@ int launch_env(const struct launch *l, struct liege_list *ret)
     for (const char *const *text = l->environ; *text; text++)
         if (append_variable(ret, *text) < 0)
             return -ENOMEM;
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        if (!l->check &&
+            strv_appendf(ret, "%s%s=%d", prefixes[i], VASSAL_ENV_EMPEROR_FD, VASSAL_FD_EMPEROR) < 0)
+            return -ENOMEM;
         if (strv_appendf(ret, "%s%s=%s", prefixes[i], VASSAL_ENV_DIR, l->directory) < 0)
             return -ENOMEM;
+    }
     if (l->check)
         return 0;
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        if (strv_appendf(ret, "%s%s=%d", prefixes[i], VASSAL_ENV_EMPEROR_FD, VASSAL_FD_EMPEROR) < 0)
-            return -ENOMEM;
     return strv_appendf(ret, "LIEGE_%s=%d", VASSAL_ENV_STATUS_FD, VASSAL_FD_STATUS);
 }
 

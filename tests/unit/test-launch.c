@@ -102,6 +102,28 @@ static void test_a_program(void **state)
     }
 }
 
+static void test_check(void **state)
+{
+    _cleanup_(strv_done) struct liege_list argv = {0}, env = {0};
+    static const char *const environ_of_emperor[] = {"PATH=/bin", NULL};
+    struct launch l = {.conf = &plain_conf,
+                       .binary = "/bin/x",
+                       .name = "app.ini",
+                       .environ = environ_of_emperor,
+                       .directory = "/srv/vassals",
+                       .check = true};
+    const char *const arguments[] = {"/bin/x", "--check", "--ini", "app.ini", NULL};
+    const char *const variables[] = {"PATH=/bin", "LIEGE_VASSALS_DIR=/srv/vassals",
+                                     "UWSGI_VASSALS_DIR=/srv/vassals", NULL};
+
+    (void)state;
+    assert_int_equal(launch_argv(&l, &argv), 0);
+    check_strings(&argv, arguments);
+    assert_int_equal(launch_env(&l, &env), 0);
+    assert_int_equal(env.n_items, COUNT_OF(variables) - 1);
+    check_strings(&env, variables);
+}
+
 static void test_environment(void **state)
 {
     _cleanup_(strv_done) struct liege_list env = {0};
@@ -174,11 +196,9 @@ static void test_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_of_arguments),
-        cmocka_unit_test(test_format_by_extension),
-        cmocka_unit_test(test_a_program),
-        cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_order_of_arguments), cmocka_unit_test(test_format_by_extension),
+        cmocka_unit_test(test_a_program),          cmocka_unit_test(test_check),
+        cmocka_unit_test(test_environment),        cmocka_unit_test(test_process),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
