@@ -254,8 +254,10 @@ int main(int argc, char *argv[])
             return print_usage(stdout, CTL_DONE);
         if (letter == 'V')
             return printf("liegectl %s\n", LIEGE_VERSION) < 0 ? CTL_FAILED : CTL_DONE;
+        if (letter == '?')
+            return print_usage(stderr, CTL_USAGE);
         if (!take_option(&o, letter, used))
-            return letter == '?' ? print_usage(stderr, CTL_USAGE) : CTL_USAGE;
+            return CTL_USAGE;
     }
     if (argc - optind < 1 || argc - optind > 2)
         return print_usage(stderr, CTL_USAGE);
