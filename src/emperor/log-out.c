@@ -44,7 +44,8 @@ static size_t next_piece(const struct log_out *o, const char *lines, size_t len)
     return last ? (size_t)(last - lines) + 1 : PIPE_BUF;
 }
 
-/* Returns how much was taken; nobody reads it any more: all of it, for there is nobody to tell. */
+/* Returns how much was taken, or is lost because the disk is full or nobody reads the log any more:
+ * there is nobody to tell. */
 static size_t write_some(const struct log_out *o, const char *lines, size_t len)
 {
     size_t done = 0;

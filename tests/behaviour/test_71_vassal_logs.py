@@ -20,6 +20,8 @@ for line in open(sys.argv[-1]):
     elif word == "name":
         with open("/dev/stderr", "w") as f:
             f.write(rest + "\n")
+    elif word == "become":
+        os.setuid(int(rest))
     elif word == "flood":
         for _ in range(int(rest) // 64000):
             os.write(1, (b"x" * 99 + b"\n") * 640)
@@ -55,6 +57,7 @@ def fifo(path):
 
 
 def wait_some(file):
+    """The next bytes of a pipe."""
     assert select.select([file], [], [], programs.PATIENCE)[0]
     return file.read(1 << 16)
 
@@ -88,6 +91,13 @@ def test_the_log_may_be_opened_by_name(govern, vassals):
     server = govern()
     vassals.write("a.ini", "name by its name\nloyal\n")
     server.wait_line("^by its name$")
+
+
+@pytest.mark.needs_root
+def test_the_log_may_be_opened_by_another_user(govern, vassals):
+    server = govern()
+    vassals.write("a.ini", "become 65534\nname by somebody else\nloyal\n")
+    server.wait_line("^by somebody else$")
 
 
 def test_vassals_may_write_to_the_log_themselves(govern, vassals):
