@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What vassals write to their standard output and error: in the Emperor's log, and kept."""
+import json
 import os
 import select
+import socket
 
 import pytest
 
-from harness import programs, says, stats
+from harness import proc, programs, says, stats
 
 # Does what the lines of its configuration say, then waits for the end.
 TALKER = r'''#!/usr/bin/python3
@@ -119,6 +121,29 @@ def test_a_vassal_that_floods_delays_nobody(govern, vassals):
     vassals.touch("b.ini")
     server.wait_line(says.vassal_is("b.ini", "ready"), after=mark, timeout=1)
     server.wait_line(says.vassal_is("a.ini", "ready"))
+    if not programs.sanitized():
+        assert proc.memory(server.pid)["Rss"] < 16 << 20
+
+
+def test_a_follower_that_is_too_slow_is_told_what_it_missed(govern, vassals, folder):
+    path = str(folder / "control.sock")
+    server = govern("--emperor-control", path)
+    vassals.write("a.ini", "exit 1\n")
+    server.wait_line(says.vassal_is("a.ini", "backoff"))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(programs.PATIENCE)
+        s.connect(path)
+        s.sendall(b'{"v":1,"command":"log","vassal":"a.ini","lines":0,"follow":true}\n')
+        vassals.write("a.ini", "flood 2000000\nsay the end\\n\nloyal\n")
+        server.wait_line(says.vassal_is("a.ini", "ready"))
+        lines = []
+        for line in s.makefile("rb"):
+            lines.append(json.loads(line))
+            if lines[-1].get("log") == "the end\n":
+                break
+    missed = sum(line.get("missed", 0) for line in lines)
+    assert missed > 1000000
+    assert missed + sum(len(line.get("log", "")) for line in lines) == 31 * 64000 + len("the end\n")
 
 
 def test_a_log_that_nobody_reads_holds_up_nothing(start, talker, vassals, folder):
