@@ -183,6 +183,18 @@ def test_a_deaf_vassal_is_killed_and_held(foreign, vassals):
     assert "killed by signal 9" in c.run("stop", "a", "--wait")
 
 
+def test_whoever_waits_hears_that_the_vassal_is_gone(foreign, vassals):
+    c = foreign()
+    vassals.write("a.ini", "unready\n")
+    c.server.wait_line('"event": "started"')
+    with subprocess.Popen([LIEGECTL, "reload", "a", "--wait"], env=c.environment, text=True,
+                          stderr=subprocess.PIPE) as waiting:
+        c.server.wait_line('"event": "started"', count=2)
+        vassals.remove("a.ini")
+        assert "something else was done to it meanwhile: gone" in waiting.stderr.read()
+        assert waiting.wait(programs.PATIENCE) == 1
+
+
 def test_clear_blacklist_is_for_one(foreign, vassals):
     c = foreign()
     for name in ("a.ini", "b.ini"):

@@ -167,10 +167,33 @@ static void test_limit(void **state)
     assert_int_equal(l.n_kept, 0);
 }
 
+static void take_line(const char *lines, size_t len, void *data)
+{
+    (void)snprintf(data, 64, "%.*s", (int)len, lines);
+}
+
+static void test_writer(void **state)
+{
+    char taken[64] = "";
+
+    (void)state;
+    unit_begin_capture();
+    log_set_writer(take_line, taken);
+    log_info("to the writer");
+    log_set_writer(NULL, NULL);
+    log_info("to the descriptor");
+    _cleanup_free_ char *text = unit_end_capture();
+    cut_stamps(text);
+    cut_stamps(taken);
+    assert_string_equal(taken, "T to the writer\n");
+    assert_string_equal(text, "T to the descriptor\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_lines, reset),
+        cmocka_unit_test_setup(test_writer, reset),
         cmocka_unit_test_setup(test_several_lines, reset),
         cmocka_unit_test_setup(test_errno, reset),
         cmocka_unit_test_setup(test_levels, reset),

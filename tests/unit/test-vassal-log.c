@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -233,6 +234,31 @@ static void test_a_log_that_nobody_reads(void **state)
     end(&b);
 }
 
+/* As systemd gives it to a service. */
+static void test_a_log_that_is_a_socket(void **state)
+{
+    int fds[2] = {-1, -1};
+    struct log_out out;
+    static char lines[1000 * 10];
+    char text[10];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines); i += 10)
+        memcpy(lines + i, "123456789\n", 10);
+    assert_int_equal(fd_socketpair(SOCK_STREAM, fds), 0);
+    assert_int_equal(log_out_open(&out, unit_loop, fds[1]), 0);
+    for (int i = 0; i < 400; i++)
+        log_out_write(&out, lines, sizeof(lines));
+    assert_true(out.n_lost > 0 && buf_len(&out.pending) <= LOG_OUT_PENDING_BYTES);
+    for (uint64_t i = 0; i < 1000; i++) {
+        assert_int_equal(read(fds[0], text, sizeof(text)), sizeof(text));
+        assert_memory_equal(text, "123456789\n", sizeof(text));
+    }
+    log_out_close(&out, 0);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 static void test_a_log_whose_reader_is_gone(void **state)
 {
     struct bench b;
@@ -259,6 +285,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_ring_has_the_last_lines, unit_make_loop,
                                         unit_free_loop),
         cmocka_unit_test_setup_teardown(test_a_log_that_nobody_reads, unit_make_loop,
+                                        unit_free_loop),
+        cmocka_unit_test_setup_teardown(test_a_log_that_is_a_socket, unit_make_loop,
                                         unit_free_loop),
         cmocka_unit_test_setup_teardown(test_a_log_whose_reader_is_gone, unit_make_loop,
                                         unit_free_loop),
