@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What processes use: /proc is read once into an array that is sorted by parent, and sums go down
- * from a process to its descendants. Called by ctl-top.c; the Emperor itself never looks there. */
+/* What processes use: /proc is read once into an array that is sorted by parent, beside which there
+ * is one of the same processes by pid; sums go down from a process to its descendants. Called by
+ * ctl-top.c; the Emperor itself never looks there. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,16 +21,38 @@ struct process {
 };
 
 struct ctl_processes {
-    struct process *items;
+    struct process *items;         /* by parent */
+    const struct process **by_pid; /* the same */
     size_t n_items;
 };
 
-/* Fields as in proc(5); the name, which may hold anything, ends with the last ")". */
+/* Fields as in proc(5), counted from the one after the state. */
+enum field {
+    FIELD_PARENT = 0,
+    FIELD_USER = 10,
+    FIELD_SYSTEM = 11,
+    FIELD_RSS = 20,
+    FIELD_COUNT,
+};
+
+/* Reads the numbers in @text, which stand between blanks. */
+static bool read_fields(const char *text, unsigned long long fields[FIELD_COUNT])
+{
+    for (size_t i = 0; i < FIELD_COUNT; i++) {
+        char *end = NULL;
+        fields[i] = strtoull(text, &end, 10);
+        if (end == text)
+            return false;
+        text = end;
+    }
+    return true;
+}
+
+/* The name, which may hold anything, ends with the last ")"; then come a blank and the state. */
 static bool read_process(int proc_fd, const char *name, struct process *ret)
 {
+    unsigned long long fields[FIELD_COUNT] = {0};
     char path[32], text[1024];
-    unsigned long long user = 0, system = 0;
-    long rss = 0;
 
     (void)snprintf(path, sizeof(path), "%.20s/stat", name);
     _cleanup_close_ int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
@@ -38,22 +61,41 @@ static bool read_process(int proc_fd, const char *name, struct process *ret)
         return false;
     text[n] = '\0';
     const char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest + 1,
-                        " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d "
-                        "%*d %*u %*u %ld",
-                        &ret->parent, &user, &system, &rss) != 4)
+    if (!rest || strlen(rest) < 3 || !read_fields(rest + 3, fields))
         return false;
-    ret->pid = atoi(name);
-    ret->usage.ticks = user + system;
-    ret->usage.rss_bytes = (unsigned long long)rss * (unsigned long long)sysconf(_SC_PAGESIZE);
+    *ret = (struct process){
+        .pid = (int)strtol(name, NULL, 10),
+        .parent = (int)fields[FIELD_PARENT],
+        .usage = {.ticks = fields[FIELD_USER] + fields[FIELD_SYSTEM],
+                  .rss_bytes = fields[FIELD_RSS] * (unsigned long long)sysconf(_SC_PAGESIZE)},
+    };
     return true;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_parents(const void *a, const void *b)
 {
     const struct process *x = a, *y = b;
 
     return (x->parent > y->parent) - (x->parent < y->parent);
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+    const struct process *const *x = a, *const *y = b;
+
+    return ((*x)->pid > (*y)->pid) - ((*x)->pid < (*y)->pid);
+}
+
+static bool sort(struct ctl_processes *p)
+{
+    p->by_pid = calloc(p->n_items + 1, sizeof(struct process *));
+    if (!p->by_pid || p->n_items == 0)
+        return p->by_pid != NULL;
+    qsort(p->items, p->n_items, sizeof(*p->items), compare_parents);
+    for (size_t i = 0; i < p->n_items; i++)
+        p->by_pid[i] = &p->items[i];
+    qsort(p->by_pid, p->n_items, sizeof(struct process *), compare_pids);
+    return true;
 }
 
 static bool append(struct ctl_processes *p, const struct process *item, size_t *capacity)
@@ -83,17 +125,15 @@ struct ctl_processes *ctl_processes_read(void)
     }
     if (d)
         (void)closedir(d);
-    if (!good)
-        return ctl_processes_free(p);
-    if (p->n_items > 0)
-        qsort(p->items, p->n_items, sizeof(*p->items), compare);
-    return p;
+    return good && sort(p) ? p : ctl_processes_free(p);
 }
 
 struct ctl_processes *ctl_processes_free(struct ctl_processes *p)
 {
-    if (p)
-        free(p->items);
+    if (!p)
+        return NULL;
+    free(p->by_pid);
+    free(p->items);
     free(p);
     return NULL;
 }
@@ -126,11 +166,12 @@ static void add_children(const struct ctl_processes *p, int pid, int depth, stru
 
 struct ctl_usage ctl_processes_sum(const struct ctl_processes *p, int pid)
 {
-    struct ctl_usage sum = {0};
+    const struct process wanted = {.pid = pid}, *key = &wanted;
+    const struct process **found = p->n_items > 0 ? bsearch(&key, p->by_pid, p->n_items,
+                                                            sizeof(struct process *), compare_pids)
+                                                  : NULL;
+    struct ctl_usage sum = found ? (*found)->usage : (struct ctl_usage){0};
 
-    for (size_t i = 0; i < p->n_items; i++)
-        if (p->items[i].pid == pid)
-            sum = p->items[i].usage;
     add_children(p, pid, 0, &sum);
     return sum;
 }
