@@ -240,6 +240,14 @@ def test_the_socket_is_for_its_owner_alone(foreign, folder, vassals):
     assert "/nowhere/at/all: No such file" in c.run("--socket", "/nowhere/at/all", "status", code=3)
 
 
+@pytest.mark.parametrize("value", [":8080", "@name", "fd://3"])
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_only_a_path_is_a_control_socket(start, vassals, value, check):
+    server = start("--emperor", vassals.directory, "--emperor-control", value, *check)
+    server.wait_line(f"error: emperor-control: {value} is not the path of a socket")
+    assert server.wait() == 1
+
+
 @pytest.mark.needs_root
 def test_other_users_are_refused(foreign, vassals):
     c = foreign()
