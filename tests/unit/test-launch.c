@@ -152,10 +152,10 @@ static void test_environment(void **state)
         "LIEGE_PROCESSES=2",
         "LIEGE_HARAKIRI=5",
         "NOTIFY=stays",
-        "LIEGE_VASSALS_DIR=/srv/vassals",
-        "UWSGI_VASSALS_DIR=/srv/vassals",
         "LIEGE_EMPEROR_FD=3",
+        "LIEGE_VASSALS_DIR=/srv/vassals",
         "UWSGI_EMPEROR_FD=3",
+        "UWSGI_VASSALS_DIR=/srv/vassals",
         "LIEGE_STATUS_FD=4",
         NULL,
     };
