@@ -51,19 +51,8 @@ void ctl_close(struct ctl_client *c)
     buf_done(&c->in);
 }
 
-/* Returns 0 or a negative errno. */
-static int send_request(struct ctl_client *c, const struct ctl_options *o, const char *command,
-                        const char *vassal)
+static int send_all(struct ctl_client *c, const char *text, size_t len)
 {
-    json_auto_t *request =
-        json_pack("{s:i, s:s, s:s*, s:i, s:b, s:b}", "v", 1, "command", command, "vassal", vassal,
-                  "lines", (int)o->lines, "follow", o->follow, "wait", o->wait);
-    _cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-
-    if (!text)
-        return vassal ? -EILSEQ : -ENOMEM; /* a name in another encoding */
-    size_t len = strlen(text);
-    text[len++] = '\n'; /* instead of the terminator */
     for (size_t done = 0; done < len;) {
         ssize_t n = send(c->fd, text + done, len - done, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
@@ -71,6 +60,25 @@ static int send_request(struct ctl_client *c, const struct ctl_options *o, const
         done += n > 0 ? (size_t)n : 0;
     }
     return 0;
+}
+
+/* Returns 0 or a negative errno. */
+static int send_request(struct ctl_client *c, const struct ctl_options *o, const char *command,
+                        const char *vassal)
+{
+    json_auto_t *request = json_pack("{s:i, s:s, s:s*, s:i, s:b, s:b, s:s*}", "v", 1, "command",
+                                     command, "vassal", vassal, "lines", (int)o->lines, "follow",
+                                     o->follow, "wait", o->wait, "socket", o->on_demand);
+    if (request && o->text)
+        (void)json_object_set_new(request, "bytes", json_integer((json_int_t)o->text_len));
+    _cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+
+    if (!text)
+        return vassal ? -EILSEQ : -ENOMEM; /* a name in another encoding */
+    size_t len = strlen(text);
+    text[len++] = '\n'; /* instead of the terminator */
+    int r = send_all(c, text, len);
+    return r < 0 ? r : send_all(c, o->text, o->text ? o->text_len : 0);
 }
 
 /* Waits for a line and gives it without its newline, valid until the next call. Returns its length,

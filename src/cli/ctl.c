@@ -9,11 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/macro.h"
 #include "cli/ctl.h"
 
-#define DEFAULT_SOCKET "/run/liege/control.sock"
-#define MAX_LINES      1000000
+#define DEFAULT_SOCKET   "/run/liege/control.sock"
+#define MAX_LINES        1000000
+#define CONFIG_MAX_BYTES ((size_t)64 << 20)
 
 enum name_rule {
     NAME_NEEDED,
@@ -90,6 +92,22 @@ static enum ctl_code run_order(const struct ctl_options *o, const char *command,
     return ask(o, command, vassal, on_outcome);
 }
 
+static enum ctl_code run_add(const struct ctl_options *o, const char *command, const char *vassal)
+{
+    struct ctl_options with = *o;
+    char *text = NULL;
+    int r = fd_read_all(STDIN_FILENO, CONFIG_MAX_BYTES, &text, &with.text_len);
+
+    if (r < 0) {
+        (void)fprintf(stderr, "liegectl: standard input: %s\n", strerror(-r));
+        return CTL_FAILED;
+    }
+    with.text = text;
+    enum ctl_code code = ask(&with, command, vassal, on_outcome);
+    free(text);
+    return code;
+}
+
 static enum ctl_code run_log(const struct ctl_options *o, const char *command, const char *vassal)
 {
     return ask(o, command, vassal, on_log);
@@ -131,8 +149,13 @@ static const struct command commands[] = {
     { "start",  "NAME",   "start it, and do not hold it any more", NAME_NEEDED, "w", run_order },
     { "clear-blacklist", "[NAME]", "start those now that wait because they kept dying",
       NAME_OPTIONAL, "", run_order },
+    { "add",    "NAME",   "run a vassal with the configuration on standard input, or change it so",
+      NAME_NEEDED, "wo", run_add },
+    { "remove", "NAME",   "end a vassal that was added", NAME_NEEDED, "", run_order },
     { "log",    "NAME",   "what it wrote last", NAME_NEEDED, "nf", run_log },
     { "check",  "NAME",   "check its configuration", NAME_NEEDED, "", run_check },
+    { "upgrade", "",      "make the Emperor the program that is there now; vassals go on",
+      NAME_OPTIONAL, "", run_order },
 };
 
 static const struct option long_options[] = {
@@ -143,6 +166,7 @@ static const struct option long_options[] = {
     { "lines",    required_argument, NULL, 'n' },
     { "count",    required_argument, NULL, 'n' },
     { "interval", required_argument, NULL, 'd' },
+    { "on-demand", required_argument, NULL, 'o' },
     { "help",     no_argument,       NULL, 'h' },
     { "version",  no_argument,       NULL, 'V' },
     { 0 },
@@ -161,7 +185,8 @@ static enum ctl_code print_usage(FILE *to, enum ctl_code code)
                   "\nOptions:\n"
                   "  --socket PATH    the socket (else LIEGE_CONTROL, else " DEFAULT_SOCKET ")\n"
                   "  --json           print the Emperor's answer as it is\n"
-                  "  --wait           reload, start, stop: wait, and say how it went\n"
+                  "  --wait           reload, start, stop, add: wait, and say how it went\n"
+                  "  --on-demand ADDR add: start it at the first connection to this address\n"
                   "  -n N, -f         log: the last N lines (10), then further ones\n"
                   "  -n N, -d SECONDS top: end after N pictures; the time between them (2)\n\n"
                   "Orders to one instance; FIFO is the path, with a slash, that its option "
@@ -206,6 +231,9 @@ static bool take_option(struct ctl_options *o, int letter, char used[256])
             return false;
         o->lines = o->count = (unsigned)n;
         return true;
+    case 'o':
+        o->on_demand = optarg;
+        return true;
     case 'd':
         return read_number(optarg, 0.1, 86400, &o->interval_s);
     default:
@@ -230,7 +258,7 @@ static enum ctl_code run(const struct ctl_options *o, const char *name, const ch
         return ctl_fifo(name, argument);
     if (!c || (!argument && c->rule == NAME_NEEDED))
         return print_usage(stderr, CTL_USAGE);
-    for (const char *letter = "wfnd"; *letter; letter++)
+    for (const char *letter = "wfndo"; *letter; letter++)
         if (used[(unsigned char)*letter] && !strchr(c->options, *letter)) {
             (void)fprintf(stderr, "liegectl: %s does not take the option %c\n", name, *letter);
             return CTL_USAGE;

@@ -28,6 +28,10 @@ struct ctl_options {
     unsigned lines;    /* of a log */
     unsigned count;    /* pictures of top; 0: no end */
     double interval_s; /* between them */
+
+    const char *on_demand; /* add: address that starts the vassal; NULL: it starts at once */
+    const char *text;      /* add: the configuration; NULL: none is sent */
+    size_t text_len;
 };
 
 /* ctl-fifo.c: orders to one instance */

@@ -105,8 +105,11 @@ static int start(struct control_check *ch, struct vassal *v)
 
 int control_check_begin(struct control_client *cl, struct vassal *v)
 {
-    struct control_check *ch = calloc(1, sizeof(*ch));
+    struct control_check *ch = NULL;
 
+    if (v->item && v->item->config)
+        return -ENOTSUP; /* a check has no pipe to read it from */
+    ch = calloc(1, sizeof(*ch));
     if (!ch)
         return -ENOMEM;
     ch->client = cl;

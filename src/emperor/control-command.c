@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 
 struct control_command {
     const char *name;
+    int (*once)(struct control_client *cl,
+                struct errmsg *err); /* first; a negative errno ends it */
     void (*each)(struct control_client *cl, struct vassal *v);
     enum vassal_event event; /* of those that are one */
     const char *done;        /* how a vassal is after it: "reloaded" */
@@ -166,6 +169,15 @@ static void do_list(struct control_client *cl, struct vassal *v)
     control_client_put(cl, line);
 }
 
+/* What was wanted is under way. */
+static void do_wait(struct control_client *cl, struct vassal *v)
+{
+    if (!cl->request.wait)
+        put_outcome(cl, v, NULL);
+    else if (!settle(cl, v))
+        wait_for(cl, v);
+}
+
 static void do_event(struct control_client *cl, struct vassal *v)
 {
     const struct control_command *cmd = cl->command;
@@ -178,10 +190,7 @@ static void do_event(struct control_client *cl, struct vassal *v)
         put_outcome(cl, v, why);
         return;
     }
-    if (!cl->request.wait)
-        put_outcome(cl, v, NULL);
-    else if (!settle(cl, v))
-        wait_for(cl, v);
+    do_wait(cl, v);
 }
 
 /* Those that need no pardon are good as they are. */
@@ -205,6 +214,14 @@ static void do_check(struct control_client *cl, struct vassal *v)
         put_outcome(cl, v, strerror(-r));
 }
 
+/* As SIGUSR2, whose way it goes; the log says what comes of it. */
+static int ask_for_upgrade(struct control_client *cl, struct errmsg *err)
+{
+    if (cl->control->court->closing)
+        return errmsg_set(err, -ESHUTDOWN, "the Emperor stops");
+    return kill(getpid(), SIGUSR2) < 0 ? errmsg_set_errno(err, -errno, "upgrade") : 0;
+}
+
 /* clang-format off */
 static const struct control_command commands[] = {
     { .name = "status", .each = do_status, .can_be_for_all = true, .is_for_all = true },
@@ -215,6 +232,9 @@ static const struct control_command commands[] = {
       .goal_is_down = true },
     { .name = "start",  .each = do_event,  .event = VASSAL_RESUMED, .done = "started" },
     { .name = "clear-blacklist", .each = do_pardon, .can_be_for_all = true, .is_for_all = true },
+    { .name = "add",    .once = control_given_add, .each = do_wait, .done = "added" },
+    { .name = "remove", .once = control_given_remove },
+    { .name = "upgrade", .once = ask_for_upgrade },
     { .name = "log",    .each = do_log },
     { .name = "check",  .each = do_check },
 };
@@ -300,8 +320,13 @@ void control_command_begin(struct control_client *cl)
 {
     const struct control_command *cmd = find_command(cl->request.command);
     struct errmsg err = {.text = "out of memory"};
-    int r = cmd ? choose(cl, cmd, &err)
-                : errmsg_set(&err, -ENOSYS, "this Emperor has no command %s", cl->request.command);
+    int r =
+        cmd ? 0 : errmsg_set(&err, -ENOSYS, "this Emperor has no command %s", cl->request.command);
+
+    if (r == 0 && cmd->once)
+        r = cmd->once(cl, &err);
+    if (r == 0 && cmd->each)
+        r = choose(cl, cmd, &err);
 
     if (r < 0) {
         strv_done(&cl->names);

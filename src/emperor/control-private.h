@@ -43,6 +43,7 @@ struct control_client {
     /* The request that is being answered; command NULL: none */
     const struct control_command *command;
     struct control_request request;
+    bool has_request;        /* it has been read, and its text may still be coming */
     struct liege_list names; /* ids of the vassals that it is for */
     size_t n_begun;          /* of them */
     size_t n_failed;
@@ -89,6 +90,12 @@ bool control_log_go_on(struct control_client *cl);
 /* The record of @v is about to be freed: whoever reads its log gets the rest of it. */
 void control_log_lose(struct vassal *v);
 void control_log_end(struct control_client *cl);
+
+/* control-given.c */
+
+/* Each returns 0 or a negative errno with @err. */
+int control_given_add(struct control_client *cl, struct errmsg *err) _must_check_;
+int control_given_remove(struct control_client *cl, struct errmsg *err) _must_check_;
 
 /* control-check.c */
 

@@ -68,6 +68,22 @@ static int set_wait(struct control_request *r, const json_t *value, struct errms
     return set_flag(&r->wait, "wait", value, err);
 }
 
+static int set_socket(struct control_request *r, const json_t *value, struct errmsg *err)
+{
+    return set_text(r->socket, sizeof(r->socket), "socket", value, err);
+}
+
+static int set_bytes(struct control_request *r, const json_t *value, struct errmsg *err)
+{
+    json_int_t n = json_integer_value(value);
+
+    if (!json_is_integer(value) || n < 0 || (size_t)n > CONTROL_TEXT_BYTES)
+        return errmsg_set(err, -EINVAL, "bytes has to be a number from 0 to %zu",
+                          CONTROL_TEXT_BYTES);
+    r->bytes = (size_t)n;
+    return 0;
+}
+
 /* clang-format off */
 static const struct {
     const char *key;
@@ -80,6 +96,8 @@ static const struct {
     { "lines",   set_lines,   false },
     { "follow",  set_follow,  false },
     { "wait",    set_wait,    false },
+    { "socket",  set_socket,  false },
+    { "bytes",   set_bytes,   false },
 };
 /* clang-format on */
 

@@ -20,7 +20,7 @@
 
 #define MAX_CLIENTS 64
 #define BACKLOG     64
-#define READ_BYTES  4096
+#define READ_BYTES  ((size_t)64 << 10)
 #define CLIENT_US   (10 * US_PER_SEC)
 #define PAUSE_US    (1 * US_PER_SEC) /* when there are no descriptors left */
 
@@ -92,7 +92,19 @@ static void refuse(struct control_client *cl, const char *why)
     control_client_put(cl, line);
 }
 
-/* Begins the next request if there is a whole one. */
+/* Begins the request that was read when its text is there. */
+static void take_text(struct control_client *cl)
+{
+    size_t bytes = cl->request.bytes;
+
+    if (buf_len(&cl->in) < bytes)
+        return;
+    cl->has_request = false;
+    control_command_begin(cl);
+    buf_consume(&cl->in, bytes);
+}
+
+/* Reads the next request if there is a whole one. */
 static void take_request(struct control_client *cl)
 {
     struct errmsg err;
@@ -107,10 +119,11 @@ static void take_request(struct control_client *cl)
     size_t len = (size_t)(end - buf_at(&cl->in));
     int r = control_request_parse(buf_at(&cl->in), len, &cl->request, &err);
     buf_consume(&cl->in, len + 1);
+    cl->has_request = r == 0;
     if (r < 0)
         refuse(cl, err.text);
     else
-        control_command_begin(cl);
+        take_text(cl);
 }
 
 /* Sends what the socket takes. Returns a negative errno when the client is lost. */
@@ -150,6 +163,8 @@ static void client_go_on(struct control_client *cl)
     if (r == 0 && buf_len(&cl->out) == 0 && !cl->closing) {
         if (cl->command)
             control_command_go_on(cl);
+        else if (cl->has_request)
+            take_text(cl);
         else
             take_request(cl);
         r = send_some(cl);
@@ -182,6 +197,7 @@ static int read_some(struct control_client *cl)
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     cl->ended = n == 0;
+    loop_timer_clear(cl->control->court->realm.loop, &cl->timer); /* it moves */
     return buf_append(&cl->in, bytes, (size_t)n);
 }
 

@@ -91,6 +91,7 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
                   .on_gone = on_gone},
     };
     pace_init(&c->realm.pace, l, count_parallel(conf), on_turn);
+    loop_measure(l, &c->pulse);
     list_init(&c->gone);
     loop_task_init(&c->bury, bury);
     loop_task_init(&c->reap, reap);

@@ -8,8 +8,10 @@
 /* The vassals of an Emperor, by their ids, and what monitors mean to them. */
 struct court {
     struct vassal_realm realm;
-    struct hash vassals; /* id -> struct vassal */
-    struct list gone;    /* struct vassal: to be freed when the loop is back */
+    struct hash vassals;   /* id -> struct vassal */
+    struct monitor *given; /* monitor-given.c; NULL: not there yet */
+    struct list gone;      /* struct vassal: to be freed when the loop is back */
+    struct loop_pulse pulse;
     struct loop_task bury;
     struct loop_task reap;             /* adopted orphans */
     bool closing;                      /* no vassal is added or started any more */

@@ -25,6 +25,7 @@
 #include "emperor/court.h"
 #include "emperor/job.h"
 #include "emperor/log-out.h"
+#include "emperor/monitor-given.h"
 #include "emperor/stats.h"
 #include "emperor/upgrade.h"
 #include "loop/service.h"
@@ -218,7 +219,7 @@ static int make_monitors(struct emperor *e, struct errmsg *err)
 {
     const struct liege_list *sources = &e->conf->emperor;
 
-    e->monitors = calloc(sources->n_items, sizeof(struct monitor *));
+    e->monitors = calloc(sources->n_items + 1, sizeof(struct monitor *));
     if (!e->monitors)
         return errmsg_set_errno(err, -ENOMEM, "emperor");
     for (size_t i = 0; i < sources->n_items; i++) {
@@ -228,6 +229,10 @@ static int make_monitors(struct emperor *e, struct errmsg *err)
             return r;
         e->n_monitors++;
     }
+    int r = monitor_given_new(e->conf, e->loop, court_hear, &e->court, &e->court.given);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "emperor");
+    e->monitors[e->n_monitors++] = e->court.given;
     return 0;
 }
 
@@ -358,7 +363,7 @@ static int start(struct emperor *e, struct errmsg *err)
     service_watch(&e->service, e->loop);
     service_say(&e->service, "READY=1\nSTATUS=%zu vassals", e->court.vassals.n_live);
     log_info("the Emperor is there, pid %d, %zu monitors, vassals run %s", (int)getpid(),
-             e->n_monitors, e->start->binary);
+             e->conf->emperor.n_items, e->start->binary);
     return 0;
 }
 

@@ -57,6 +57,14 @@ static int append_program(struct liege_list *argv, const char *path)
     return r < 0 ? r : strv_append(argv, buf_at(&text));
 }
 
+/* What the vassal reads its configuration from. */
+static int append_name(struct liege_list *argv, const struct launch *l)
+{
+    if (l->program)
+        return append_program(argv, l->program);
+    return strv_appendf(argv, "%s%s", l->sends_config ? "emperor://" : "", l->name);
+}
+
 int launch_argv(const struct launch *l, struct liege_list *ret)
 {
     const struct emperor_conf *c = l->conf;
@@ -65,8 +73,7 @@ int launch_argv(const struct launch *l, struct liege_list *ret)
         append_each(ret, "--inherit", &c->inherit_before) < 0 ||
         append_each(ret, "--include", &c->include_before) < 0 ||
         append_each(ret, "--set", &c->vassal_set) < 0 ||
-        strv_appendf(ret, "--%s", monitor_format_of(l->name)) < 0 ||
-        (l->program ? append_program(ret, l->program) : strv_append(ret, l->name)) < 0 ||
+        strv_appendf(ret, "--%s", monitor_format_of(l->name)) < 0 || append_name(ret, l) < 0 ||
         append_each(ret, "--inherit", &c->inherit) < 0 ||
         append_each(ret, "--include", &c->include) < 0)
         return -ENOMEM;
@@ -136,6 +143,9 @@ int launch_env(const struct launch *l, struct liege_list *ret)
         if (!l->check &&
             strv_appendf(ret, "%s%s=%d", prefixes[i], VASSAL_ENV_EMPEROR_FD, VASSAL_FD_EMPEROR) < 0)
             return -ENOMEM;
+        if (!l->check && l->sends_config &&
+            strv_appendf(ret, "%s%s=%d", prefixes[i], VASSAL_ENV_CONFIG_FD, VASSAL_FD_CONFIG) < 0)
+            return -ENOMEM;
         if (strv_appendf(ret, "%s%s=%s", prefixes[i], VASSAL_ENV_DIR, l->directory) < 0)
             return -ENOMEM;
     }
@@ -144,58 +154,17 @@ int launch_env(const struct launch *l, struct liege_list *ret)
     return strv_appendf(ret, "LIEGE_%s=%d", VASSAL_ENV_STATUS_FD, VASSAL_FD_STATUS);
 }
 
-/* Runs the program with the vassal's ends of pipe, status channel and log (-1: the Emperor's). */
-static int spawn(const struct launch *l, int pipe_fd, int status_fd, int log_fd, struct proc *ret)
+/* The vassal's ends of what it has in common with its Emperor; negative: it has none of that. */
+struct ends {
+    int pipe, status, config, log;
+};
+
+static void ends_done(struct ends *e)
 {
-    _cleanup_(strv_done) struct liege_list argv = {0}, env = {0};
-    _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    if (null_fd < 0)
-        return -errno;
-    if (launch_argv(l, &argv) < 0 || launch_env(l, &env) < 0)
-        return -ENOMEM;
-    int fds[] = {
-        [STDIN_FILENO] = l->socket_fd >= 0 ? l->socket_fd : null_fd,
-        [STDOUT_FILENO] = log_fd >= 0 ? log_fd : STDOUT_FILENO,
-        [STDERR_FILENO] = log_fd >= 0 ? log_fd : STDERR_FILENO,
-        [VASSAL_FD_EMPEROR] = pipe_fd,
-        [VASSAL_FD_STATUS] = status_fd,
-    };
-    struct proc_exec exec = {
-        .path = l->binary,
-        .argv = argv.items,
-        .envp = env.items,
-        .cwd = l->cwd,
-        .fds = fds,
-        .n_fds = l->check ? STDERR_FILENO + 1 : COUNT_OF(fds),
-        .nofile = l->nofile,
-    };
-    return proc_spawn(&exec, ret);
-}
-
-/* The pipe of the log: our end does not wait, the vassal's does. Whoever runs as another user in
- * the vassal may open it by its name, /dev/stderr. */
-static int make_log(int ret_fds[2])
-{
-    if (pipe2(ret_fds, O_CLOEXEC) < 0)
-        return -errno;
-    int r = fd_set_nonblock(ret_fds[0], true);
-    if (r == 0 && fchmod(ret_fds[1], 0622) < 0)
-        r = -errno;
-    return r;
-}
-
-int launch_check(const struct launch *l, struct proc *ret, int *ret_output)
-{
-    int fds[2] = {-EBADF, -EBADF};
-    int r = make_log(fds);
-    _cleanup_close_ int ours = fds[0], theirs = fds[1];
-
-    if (r == 0)
-        r = spawn(l, -EBADF, -EBADF, theirs, ret);
-    if (r == 0)
-        *ret_output = TAKE_FD(ours);
-    return r;
+    closep(&e->pipe);
+    closep(&e->status);
+    closep(&e->config);
+    closep(&e->log);
 }
 
 /* The program for the vassal: the first of emperor-wrapper-override that can be run, else its own,
@@ -215,35 +184,113 @@ static const char *choose_program(const struct launch *l)
     return l->binary;
 }
 
-int launch(const struct launch *with, struct launched *ret)
+/* Runs the program with the vassal's ends; without one of the log, with the Emperor's. */
+static int spawn(const struct launch *l, const struct ends *ends, struct proc *ret)
 {
-    struct launch chosen = *with, *l = &chosen;
+    _cleanup_(strv_done) struct liege_list argv = {0}, env = {0};
+    _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    struct launch chosen = *l;
 
-    int pipe_fds[2] = {-EBADF, -EBADF}, status_fds[2] = {-EBADF, -EBADF};
-    int log_fds[2] = {-EBADF, -EBADF};
-    struct launched done = {.proc = PROC_NONE};
+    if (null_fd < 0)
+        return -errno;
+    chosen.binary = choose_program(l);
+    if (launch_argv(&chosen, &argv) < 0 || launch_env(&chosen, &env) < 0)
+        return -ENOMEM;
+    int fds[] = {
+        [STDIN_FILENO] = l->socket_fd >= 0 ? l->socket_fd : null_fd,
+        [STDOUT_FILENO] = ends->log >= 0 ? ends->log : STDOUT_FILENO,
+        [STDERR_FILENO] = ends->log >= 0 ? ends->log : STDERR_FILENO,
+        [VASSAL_FD_EMPEROR] = ends->pipe,
+        [VASSAL_FD_STATUS] = ends->status,
+        [VASSAL_FD_CONFIG] = ends->config,
+    };
+    struct proc_exec exec = {
+        .path = chosen.binary,
+        .argv = argv.items,
+        .envp = env.items,
+        .cwd = l->cwd,
+        .fds = fds,
+        .n_fds = l->check ? STDERR_FILENO + 1 : COUNT_OF(fds),
+        .nofile = l->nofile,
+    };
+    return proc_spawn(&exec, ret);
+}
 
-    chosen.binary = choose_program(with);
-    int r = fd_socketpair(SOCK_STREAM, pipe_fds);
+/* The pipe of the log: our end does not wait, the vassal's does. Whoever runs as another user in
+ * the vassal may open it by its name, /dev/stderr. */
+static int make_log(int *ret_ours, int *ret_theirs)
+{
+    int fds[2] = {-EBADF, -EBADF};
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    *ret_ours = fds[0];
+    *ret_theirs = fds[1];
+    int r = fd_set_nonblock(fds[0], true);
+    if (r == 0 && fchmod(fds[1], 0622) < 0)
+        r = -errno;
+    return r;
+}
+
+/* A stream: our end does not wait, the vassal's does, as under uWSGI. */
+static int make_stream(int *ret_ours, int *ret_theirs)
+{
+    int fds[2] = {-EBADF, -EBADF};
+    int r = fd_socketpair(SOCK_STREAM, fds);
+
     if (r < 0)
         return r;
-    _cleanup_close_ int our_pipe = pipe_fds[0], their_pipe = pipe_fds[1];
-    r = fd_set_nonblock(our_pipe, true); /* the vassal's end waits, as it does under uWSGI */
+    *ret_ours = fds[0];
+    *ret_theirs = fds[1];
+    return fd_set_nonblock(fds[0], true);
+}
+
+static int make_status(int *ret_ours, int *ret_theirs)
+{
+    int fds[2] = {-EBADF, -EBADF};
+    int r = message_socketpair(fds);
+
+    *ret_ours = fds[0];
+    *ret_theirs = fds[1];
+    return r;
+}
+
+int launch_check(const struct launch *l, struct proc *ret, int *ret_output)
+{
+    _cleanup_(ends_done) struct ends theirs = {-EBADF, -EBADF, -EBADF, -EBADF};
+    _cleanup_close_ int ours = -EBADF;
+    int r = make_log(&ours, &theirs.log);
+
     if (r == 0)
-        r = message_socketpair(status_fds);
-    if (r < 0)
-        return r;
-    _cleanup_close_ int our_status = status_fds[0], their_status = status_fds[1];
-
-    r = l->conf->log_direct ? 0 : make_log(log_fds);
-    _cleanup_close_ int our_log = log_fds[0], their_log = log_fds[1];
+        r = spawn(l, &theirs, ret);
     if (r == 0)
-        r = spawn(l, their_pipe, their_status, their_log, &done.proc);
+        *ret_output = TAKE_FD(ours);
+    return r;
+}
+
+int launch(const struct launch *l, struct launched *ret)
+{
+    _cleanup_(ends_done) struct ends ours = {-EBADF, -EBADF, -EBADF, -EBADF};
+    _cleanup_(ends_done) struct ends theirs = ours;
+    struct proc proc = PROC_NONE;
+    int r = make_stream(&ours.pipe, &theirs.pipe);
+
+    if (r == 0)
+        r = make_status(&ours.status, &theirs.status);
+    if (r == 0 && l->sends_config)
+        r = make_stream(&ours.config, &theirs.config);
+    if (r == 0 && !l->conf->log_direct)
+        r = make_log(&ours.log, &theirs.log);
+    if (r == 0)
+        r = spawn(l, &theirs, &proc);
     if (r < 0)
         return r;
-    done.pipe_fd = TAKE_FD(our_pipe);
-    done.status_fd = TAKE_FD(our_status);
-    done.log_fd = TAKE_FD(our_log);
-    *ret = done;
+    *ret = (struct launched){
+        .proc = proc,
+        .pipe_fd = TAKE_FD(ours.pipe),
+        .status_fd = TAKE_FD(ours.status),
+        .config_fd = TAKE_FD(ours.config),
+        .log_fd = TAKE_FD(ours.log),
+    };
     return 0;
 }

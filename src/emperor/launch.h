@@ -15,6 +15,7 @@ struct launch {
     const char *cwd;             /* in which it starts */
     const char *program;         /* absolute path of what writes the configuration; NULL: it is read
                                     from the file */
+    bool sends_config;           /* the configuration is in no file, and comes over a pipe */
     int socket_fd;               /* becomes descriptor 0; -1: /dev/null does */
     bool check;                  /* only to check its configuration */
 };
@@ -24,6 +25,7 @@ struct launched {
     struct proc proc;
     int pipe_fd;   /* ipc/bytes.h; non-blocking, close-on-exec, the caller's to close */
     int status_fd; /* ipc/status.h; the same */
+    int config_fd; /* ipc/config-pipe.h; -1: the configuration is in a file; the same */
     int log_fd;    /* what it writes to descriptors 1 and 2; -1 with emperor-log-direct; the same */
 };
 

@@ -84,6 +84,19 @@ static json_t *blacklist_json(const struct vassal *v)
     return j;
 }
 
+static json_t *loop_json(const struct loop_pulse *p)
+{
+    static const char *const bounds[COUNT_OF(p->n_over)] = {"1000", "10000", "100000", "1000000"};
+    json_t *j = json_object(), *over = json_object();
+
+    for (size_t i = 0; i < COUNT_OF(bounds); i++)
+        json_put_int(over, bounds[i], p->n_over[i]);
+    json_put_int(j, "rounds", p->n_rounds);
+    json_put_int(j, "longest_us", p->longest_us);
+    (void)json_object_set_new(j, "over_us", over);
+    return j;
+}
+
 static json_t *document(const void *data)
 {
     const struct court *c = data;
@@ -107,6 +120,7 @@ static json_t *document(const void *data)
     json_put_text(j, "cwd", cwd ? cwd : "");
     json_put_int(j, "emperor_tyrant", 0);
     json_put_int(j, "throttle_level", c->realm.throttle.level_us / US_PER_SEC);
+    (void)json_object_set_new(j, "loop", loop_json(&c->pulse));
     (void)json_object_set_new(j, "emperor", emperor);
     (void)json_object_set_new(j, "vassals", vassals);
     (void)json_object_set_new(j, "blacklist", blacklist);

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "emperor/monitor-given.h"
 #include "emperor/vassal-save.h"
 #include "ipc/fdmap.h"
 
@@ -74,6 +75,7 @@ static json_t *make_document(const struct court *c, const struct sock_kept *sock
     put_int(j, "nofile_soft", (json_int_t)c->realm.nofile.rlim_cur);
     put_int(j, "nofile_hard", (json_int_t)c->realm.nofile.rlim_max);
     put_sockets(j, sockets);
+    (void)json_object_set_new(j, "given", monitor_given_save(c->given, blobs));
     (void)json_object_set_new(j, "vassals", vassals);
     return j;
 }
@@ -299,6 +301,10 @@ void upgrade_restore(struct upgrade *u, struct court *c, struct monitor *const *
         .level_us = (uint64_t)json_integer_value(json_object_get(u->state, "throttle_level_us")),
         .last_us = (uint64_t)json_integer_value(json_object_get(u->state, "throttle_last_us")),
     };
+    int given = monitor_given_restore(c->given, json_object_get(u->state, "given"), u->blobs,
+                                      u->n_blob_bytes);
+    if (given < 0)
+        (void)log_errno(LOG_ERR, given, "configurations that were given are lost");
     for (size_t i = 0; i < n; i++) {
         const json_t *j = json_array_get(vassals, i);
         const char *source = json_string_value(json_object_get(j, "source"));

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/strv.h"
+#include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
 
 enum type { TYPE_U64, TYPE_U32, TYPE_TIME, TYPE_BOOL, TYPE_TEXT };
@@ -198,6 +199,7 @@ static void put_process(json_t *j, const struct vassal *v)
     put_int(j, "pipe_fd", v->pipe_io.fd);
     put_int(j, "status_fd", v->status.io.fd);
     put_int(j, "log_fd", v->log.io.fd);
+    put_int(j, "config_fd", vassal_config_fd(v));
 }
 
 static void put_demand(json_t *j, const struct vassal *v)
@@ -249,8 +251,8 @@ json_t *vassal_save(const struct vassal *v, struct buf *blobs)
 
 void vassal_each_fd(const struct vassal *v, void (*fn)(int fd, void *data), void *data)
 {
-    const int fds[] = {v->proc.pidfd, v->pipe_io.fd, v->status.io.fd, v->log.io.fd,
-                       v->demand ? v->demand->io.fd : -1};
+    const int fds[] = {v->proc.pidfd, v->pipe_io.fd,       v->status.io.fd,
+                       v->log.io.fd,  vassal_config_fd(v), v->demand ? v->demand->io.fd : -1};
 
     for (size_t i = 0; i < COUNT_OF(fds); i++)
         if (fds[i] >= 0)
@@ -267,7 +269,7 @@ static int get_fd(const json_t *j, const char *key)
 
 void vassal_each_saved_fd(const json_t *j, void (*fn)(int fd, void *data), void *data)
 {
-    static const char *const keys[] = {"pidfd", "pipe_fd", "status_fd", "log_fd"};
+    static const char *const keys[] = {"pidfd", "pipe_fd", "status_fd", "log_fd", "config_fd"};
     int fd = get_fd(json_object_get(j, "demand"), "fd");
 
     if (fd >= 0)
@@ -290,6 +292,7 @@ static int restore_process(struct vassal *v, const json_t *j)
         .pipe_fd = get_fd(j, "pipe_fd"),
         .status_fd = get_fd(j, "status_fd"),
         .log_fd = get_fd(j, "log_fd"),
+        .config_fd = get_fd(j, "config_fd"),
     };
     if (started.proc.pid <= 0 || started.proc.pidfd < 0)
         return -EPROTO;

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "emperor/vassal-config.h"
 #include "emperor/vassal.h"
 #include "ipc/bytes.h"
 #include "ipc/status.h"
@@ -59,6 +60,7 @@ static void on_stop(struct vassal *v)
 /* clang-format off */
 static void (*const byte_handlers[])(struct vassal *v) = {
     [VASSAL_BYTE_READY]     = on_ready,
+    [VASSAL_BYTE_CONFIG]    = vassal_config_send,
     [VASSAL_BYTE_ACCEPTING] = on_accepting,
     [VASSAL_BYTE_LOYAL]     = on_loyal,
     [VASSAL_BYTE_STOP]      = on_stop,

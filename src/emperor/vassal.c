@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-talk.h"
 #include "ipc/bytes.h"
@@ -84,6 +85,7 @@ static void forget_process(struct vassal *v)
     v->end_io.fd = -1;
     (void)hash_remove(&v->realm->by_pid, v->pid_key);
     vassal_talk_close(v);
+    vassal_config_close(v);
     vassal_log_close(&v->log);
 }
 
@@ -136,6 +138,11 @@ static int listen_to(struct vassal *v, struct launched *started)
     v->end_io = (struct loop_io){.fd = v->proc.pidfd, .fn = on_end};
     (void)snprintf(v->pid_key, sizeof(v->pid_key), "%d", (int)v->proc.pid);
     int r = vassal_talk_open(v, started->pipe_fd, started->status_fd);
+    if (started->config_fd >= 0) {
+        int config_r = v->restored ? vassal_config_adopt(v, started->config_fd)
+                                   : vassal_config_open(v, started->config_fd);
+        r = r < 0 ? r : config_r;
+    }
     if (started->log_fd >= 0) {
         int log_r = vassal_log_open(&v->log, started->log_fd);
         r = r < 0 ? r : log_r;
@@ -184,6 +191,7 @@ struct launch vassal_launch(const struct vassal *v)
         .directory = v->monitor->directory,
         .cwd = cwd ? cwd : v->monitor->directory,
         .program = v->program ? v->path : NULL,
+        .sends_config = v->item && v->item->config,
         .socket_fd = v->demand ? v->demand->io.fd : -1,
     };
 }

@@ -86,7 +86,8 @@ struct vassal {
     struct loop_timer heart;        /* set once it has sent a heartbeat */
     struct channel status;
     struct vassal_log log;
-    unsigned place; /* monitor->place when it was started */
+    struct vassal_config *config; /* vassal-config.c; NULL: its configuration is in a file */
+    unsigned place;               /* monitor->place when it was started */
 
     /* Of the life that is running */
     bool accepting, loyal, speaks; /* speaks: on the status channel */

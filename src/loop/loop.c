@@ -19,6 +19,7 @@
 #define BATCH 64
 
 struct loop {
+    struct loop_pulse *pulse; /* NULL: rounds are not measured */
     int epoll_fd;
     bool stopped, yielded;
     bool in_round; /* it has waited, and may have work from that */
@@ -91,6 +92,22 @@ uint64_t loop_now_us(const struct loop *l)
 void loop_update_now(struct loop *l)
 {
     l->now_us = clock_now_us();
+}
+
+void loop_measure(struct loop *l, struct loop_pulse *pulse)
+{
+    l->pulse = pulse;
+}
+
+static void note_round(struct loop *l)
+{
+    struct loop_pulse *p = l->pulse;
+    uint64_t us = clock_now_us() - l->now_us, bound_us = US_PER_MS;
+
+    p->n_rounds++;
+    p->longest_us = MAX(p->longest_us, us);
+    for (size_t i = 0; i < COUNT_OF(p->n_over); i++, bound_us *= 10)
+        p->n_over[i] += us > bound_us;
 }
 
 void loop_set_wait_hook(struct loop *l, void (*before)(void))
@@ -182,6 +199,8 @@ static int wait_for_events(struct loop *l)
     const struct loop_timer *first = heap_first(&l->timers);
     struct timespec wait = {0}, *timeout = NULL;
 
+    if (l->pulse && l->in_round)
+        note_round(l);
     if (!list_empty(&l->tasks)) {
         timeout = &wait;
     } else if (first) {

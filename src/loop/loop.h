@@ -44,6 +44,17 @@ uint64_t loop_now_us(const struct loop *l);
 /* Takes the time again, after a callback has done something that may have taken long. */
 void loop_update_now(struct loop *l);
 
+/* How long its rounds take, from the end of a wait to the begin of the next one: for so long it
+ * hears of nothing. */
+struct loop_pulse {
+    uint64_t n_rounds;
+    uint64_t longest_us;
+    uint64_t n_over[4]; /* rounds of more than 1, 10, 100, 1000 milliseconds */
+};
+
+/* Counts in @pulse from now on; NULL: does not. */
+void loop_measure(struct loop *l, struct loop_pulse *pulse);
+
 /* Called before the loop waits: a worker gives its interpreter's lock away there. */
 void loop_set_wait_hook(struct loop *l, void (*before)(void));
 

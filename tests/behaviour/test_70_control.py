@@ -274,7 +274,6 @@ def test_an_emperor_that_gives_up_root_is_obeyed_by_its_user(foreign, vassals):
 @pytest.mark.parametrize("text, why", [
     (b"\n", "one JSON object"), (b"\0\xff\n", "one JSON object"), (b"[" * 60000 + b"\n", "one JSON object"),
     (b"x" * 70000, "too long"), (b'{"v":1,"command":"dance"}\n', "no command dance"),
-    (b'{"v":1,"command":"upgrade"}\n', "no command upgrade"),
     (b'{"v":1,"command":"stop"}\n', "stop which vassal"), (b'{"v":7,"command":"status"}\n', "version 1"),
 ])
 def test_what_is_no_request_is_refused(foreign, text, why):
