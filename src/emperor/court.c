@@ -4,6 +4,8 @@
  * emperor.c; stats.c reads it. */
 #include "emperor/court.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,6 +13,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/log.h"
+#include "base/strv.h"
 #include "emperor/vassal-demand.h"
 
 /* Frees the records of vassals that are gone: they could not be while their callbacks ran. */
@@ -31,6 +34,8 @@ static void on_gone(struct vassal_realm *realm, struct vassal *v)
     struct court *c = container_of(realm, struct court, realm);
 
     (void)hash_remove(&c->vassals, v->id);
+    if (v->zerg > 0)
+        c->n_zergs--;
     list_append(&c->gone, &v->departed);
     loop_task_queue(realm->loop, &c->bury);
 }
@@ -62,6 +67,57 @@ void court_reap_orphans(struct court *c)
     loop_task_queue(c->realm.loop, &c->reap);
 }
 
+/* Those that reinforce @lord go: it is another one now, or is none. */
+static void dismiss_zergs(struct court *c, const struct vassal *lord, const char *why)
+{
+    struct vassal *v = NULL;
+
+    for (size_t pos = 0; c->n_zergs > 0 && (v = hash_next(&c->vassals, &pos));)
+        if (v->lord == lord) {
+            v->lord = NULL;
+            vassal_handle(v, VASSAL_REMOVED, "%s", why);
+        }
+}
+
+/* Makes the record of one more that reinforces @lord, by a name that is free. */
+static int add_zerg(struct court *c, struct vassal *lord, struct vassal **ret)
+{
+    struct monitor_item item = {
+        .name = lord->name, .path = lord->path, .stamp = lord->stamp, .program = lord->program};
+    char id[1024];
+    int n = snprintf(id, sizeof(id), "%s:zerg", lord->id);
+
+    for (unsigned i = 2; n > 0 && (size_t)n < sizeof(id) && hash_get(&c->vassals, id); i++)
+        n = snprintf(id, sizeof(id), "%s:zerg%u", lord->id, i);
+    if (n < 0 || (size_t)n >= sizeof(id))
+        return -ENAMETOOLONG;
+    int r = vassal_new(&c->realm, lord->monitor, &item, id, ret);
+    if (r < 0)
+        return r;
+    vassal_set_item(*ret, NULL);
+    r = strv_join(&(*ret)->attributes, &lord->attributes);
+    return r < 0 ? r : hash_put(&c->vassals, (*ret)->id, *ret);
+}
+
+static void on_sos(struct vassal_realm *realm, struct vassal *lord)
+{
+    struct court *c = container_of(realm, struct court, realm);
+    struct vassal *v = NULL;
+
+    if (c->closing || lord->zerg > 0 || c->n_zergs >= realm->conf->broodlord)
+        return;
+    int r = add_zerg(c, lord, &v);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "vassal %s: cannot be reinforced", lord->id);
+        (void)vassal_free(v);
+        return;
+    }
+    c->n_zergs++;
+    v->zerg = ++c->last_zerg;
+    v->lord = lord;
+    vassal_handle(v, VASSAL_ADDED, "%s calls for reinforcement", lord->id);
+}
+
 static void on_turn(struct turn *t)
 {
     struct vassal *v = container_of(t, struct vassal, turn);
@@ -87,6 +143,7 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
                   .conf = conf,
                   .binary = binary,
                   .environ = environ,
+                  .on_sos = on_sos,
                   .on_end = on_end,
                   .on_gone = on_gone},
     };
@@ -139,6 +196,9 @@ static void renew(struct vassal *v, enum vassal_event event, const char *why)
 {
     bool waits = v->state == VASSAL_ASLEEP || v->state == VASSAL_WAITING;
 
+    if (v->zerg > 0)
+        return; /* whom it reinforces dismisses it */
+    dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
     vassal_settle(v, waits && event != VASSAL_MOVED ? VASSAL_ADDED : event, why);
 }
 
@@ -146,9 +206,13 @@ int court_take_in(struct court *c, struct vassal *v)
 {
     int r = hash_put(&c->vassals, v->id, v);
 
-    if (r < 0)
+    if (r < 0) {
         (void)vassal_free(v);
-    return r;
+        return r;
+    }
+    c->n_zergs += v->zerg > 0; /* it will be dismissed, for no monitor tells of it */
+    c->last_zerg = MAX(c->last_zerg, v->zerg);
+    return 0;
 }
 
 /* The configuration of a vassal of before is there: did it change meanwhile? */
@@ -249,8 +313,10 @@ void court_hear(void *data, struct monitor *m, enum monitor_event event, struct 
         on_added(c, m, item);
     else if (v && event != MONITOR_REMOVED)
         on_changed(v, item, event);
-    else if (v)
+    else if (v) {
+        dismiss_zergs(c, v, "its configuration is gone");
         vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
+    }
 }
 
 /* True if the event may begin or end a sleep, so that the vassal's socket has to be looked at. */
@@ -269,6 +335,8 @@ bool court_order(struct vassal *v, enum vassal_event event, const char *why)
 
     if (vassal_step(v->state, event).action == VASSAL_IGNORE && !harmless)
         return false;
+    if (event == VASSAL_HALTED)
+        dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
     if (event == VASSAL_CHANGED)
         renew(v, event, why);
     else if (needs_settling(v, event))

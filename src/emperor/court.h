@@ -9,6 +9,8 @@
 struct court {
     struct vassal_realm realm;
     struct hash vassals;   /* id -> struct vassal */
+    unsigned n_zergs;      /* vassals that reinforce others */
+    unsigned last_zerg;    /* number of the last one */
     struct monitor *given; /* monitor-given.c; NULL: not there yet */
     struct list gone;      /* struct vassal: to be freed when the loop is back */
     struct loop_pulse pulse;

@@ -41,6 +41,7 @@ struct emperor_conf {
     uint64_t spawn_parallel;     /* vassals that start at a time; 0: twice the CPUs */
     uint64_t required_heartbeat_us; /* between two of a vassal that has begun with them */
     uint64_t start_timeout_us;      /* from the start until ready; 0: for ever */
+    uint64_t broodlord;             /* vassals that may reinforce others, all together */
     bool graceful_shutdown;         /* ask vassals to finish their requests when they are stopped */
 
     struct liege_list vassal_set; /* each becomes --set X of every vassal, and so on */

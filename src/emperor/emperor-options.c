@@ -72,6 +72,9 @@ const struct liege_option emperor_options[] = {
     { .name = "emperor-spawn-parallel", .type = LIEGE_OPTION_UINT, .offset = FIELD(spawn_parallel),
       .max = 10000, .dflt = "0", .arg = "NUMBER",
       .help = "so many vassals start, or reload together with others, at a time; 0: twice the CPUs" },
+    { .name = "emperor-broodlord", .type = LIEGE_OPTION_UINT, .offset = FIELD(broodlord),
+      .max = 10000, .dflt = "0", .arg = "NUMBER",
+      .help = "start up to so many reinforcements, for all vassals that call for them together" },
     { .name = "emperor-throttle", .type = LIEGE_OPTION_MSECS, .offset = FIELD(throttle_us),
       .max = DAY, .dflt = "1000", .arg = "MSECS",
       .help = "wait this much longer before each further start of a vassal that keeps dying, or "

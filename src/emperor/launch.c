@@ -24,13 +24,8 @@ static const char *const prefixes[] = {"LIEGE_", "UWSGI_"};
 
 /* Variables, without prefix, that say something of the Emperor's own process. */
 static const char *const own_names[] = {
-    VASSAL_ENV_EMPEROR_FD,
-    VASSAL_ENV_CONFIG_FD,
-    VASSAL_ENV_STATUS_FD,
-    VASSAL_ENV_DIR,
-    EMPEROR_ENV_STATE_FD,
-    EMPEROR_ENV_PROGRAM_FD,
-    "RELOADS",
+    VASSAL_ENV_EMPEROR_FD, VASSAL_ENV_CONFIG_FD, VASSAL_ENV_STATUS_FD,   VASSAL_ENV_DIR,
+    VASSAL_ENV_BROODLORD,  EMPEROR_ENV_STATE_FD, EMPEROR_ENV_PROGRAM_FD, "RELOADS",
 };
 
 static int append_each(struct liege_list *argv, const char *option, const struct liege_list *values)
@@ -149,6 +144,9 @@ int launch_env(const struct launch *l, struct liege_list *ret)
         if (strv_appendf(ret, "%s%s=%s", prefixes[i], VASSAL_ENV_DIR, l->directory) < 0)
             return -ENOMEM;
     }
+    for (size_t i = 0; l->zerg > 0 && i < COUNT_OF(prefixes); i++)
+        if (strv_appendf(ret, "%s%s=%u", prefixes[i], VASSAL_ENV_BROODLORD, l->zerg) < 0)
+            return -ENOMEM;
     if (l->check)
         return 0;
     return strv_appendf(ret, "LIEGE_%s=%d", VASSAL_ENV_STATUS_FD, VASSAL_FD_STATUS);

@@ -17,6 +17,7 @@ struct launch {
                                     from the file */
     bool sends_config;           /* the configuration is in no file, and comes over a pipe */
     int socket_fd;               /* becomes descriptor 0; -1: /dev/null does */
+    unsigned zerg;               /* it reinforces another one, as which; 0: it does not */
     bool check;                  /* only to check its configuration */
 };
 

@@ -54,7 +54,7 @@ json_t *stats_of_vassal(const struct vassal *v)
     put_process(j, v);
     json_put_int(j, "born", v->first_stamp_us / US_PER_SEC);
     json_put_int(j, "last_mod", v->stamp.mtime_ns / 1000 / US_PER_SEC);
-    json_put_int(j, "zerg", 0);
+    json_put_int(j, "zerg", v->zerg);
     json_put_text(j, "on_demand", v->demand ? v->demand->address : "");
     json_put_int(j, "suspended", 0);
     json_put_int(j, "adopted", 0);

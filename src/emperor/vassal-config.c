@@ -51,9 +51,11 @@ int vassal_config_open(struct vassal *v, int fd)
 
 void vassal_config_send(struct vassal *v)
 {
-    if (!v->config || !v->item || !v->item->config)
+    const struct monitor_item *item = vassal_item(v);
+
+    if (!v->config || !item || !item->config)
         return; /* it has a file */
-    int r = config_push_send(&v->config->push, v->item->config, v->item->config_len);
+    int r = config_push_send(&v->config->push, item->config, item->config_len);
     if (r < 0)
         (void)log_errno(LOG_ERR, r, "vassal %s: cannot send its configuration", v->id);
 }

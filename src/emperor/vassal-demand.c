@@ -205,6 +205,10 @@ void vassal_settle(struct vassal *v, enum vassal_event event, const char *why)
     char *address = NULL;
     int r = 0;
 
+    if (v->zerg > 0) { /* it serves on the sockets of the one that it reinforces */
+        vassal_handle(v, event, "%s", why);
+        return;
+    }
     if (v->item && v->item->socket)
         address = first_line(v->item->socket);
     else if (c->on_demand_extension)

@@ -37,6 +37,7 @@ static const struct field {
     FIELD(stamp.size, TYPE_U64),
     FIELD(uid, TYPE_U32),     FIELD(gid, TYPE_U32),        FIELD(generation, TYPE_U32),
     FIELD(workers, TYPE_U32), FIELD(n_early, TYPE_U32),
+    FIELD(zerg, TYPE_U32),
     FIELD(first_run, TYPE_TIME),      FIELD(last_run, TYPE_TIME),   FIELD(last_ready, TYPE_TIME),
     FIELD(last_accepting, TYPE_TIME), FIELD(last_loyal, TYPE_TIME), FIELD(last_heartbeat, TYPE_TIME),
     FIELD(first_early, TYPE_TIME),    FIELD(last_early, TYPE_TIME),

@@ -56,6 +56,11 @@ static void on_stop(struct vassal *v)
     vassal_handle(v, VASSAL_ASKED_TO_STOP, "it asked to be stopped");
 }
 
+static void on_sos(struct vassal *v)
+{
+    v->realm->on_sos(v->realm, v);
+}
+
 /* Bytes that are not here are ignored, as the protocol has it. */
 /* clang-format off */
 static void (*const byte_handlers[])(struct vassal *v) = {
@@ -65,6 +70,7 @@ static void (*const byte_handlers[])(struct vassal *v) = {
     [VASSAL_BYTE_LOYAL]     = on_loyal,
     [VASSAL_BYTE_STOP]      = on_stop,
     [VASSAL_BYTE_HEARTBEAT] = vassal_beats,
+    [VASSAL_BYTE_SOS]       = on_sos,
 };
 /* clang-format on */
 

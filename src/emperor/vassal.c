@@ -125,6 +125,8 @@ static void on_end(struct loop_io *io, uint32_t events)
     char reason[sizeof(v->complaint) + sizeof(v->last_end) + 32];
     (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
                    v->complaint[0] ? ": " : "", v->complaint);
+    if (v->zerg > 0)
+        vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
     bool failed = vassal_settle_ended(v) < 0;
     vassal_handle(v, failed ? VASSAL_FAILED : judge(v, &end), "%s", reason);
     realm->on_end(realm);
@@ -191,7 +193,8 @@ struct launch vassal_launch(const struct vassal *v)
         .directory = v->monitor->directory,
         .cwd = cwd ? cwd : v->monitor->directory,
         .program = v->program ? v->path : NULL,
-        .sends_config = v->item && v->item->config,
+        .sends_config = vassal_item(v) && vassal_item(v)->config,
+        .zerg = v->zerg,
         .socket_fd = v->demand ? v->demand->io.fd : -1,
     };
 }
@@ -309,10 +312,11 @@ static void curse(struct vassal *v)
 static void stop(struct vassal *v)
 {
     /* Who answers on demand may have a request that it did not know of when it asked to stop. */
-    bool graceful = v->realm->conf->graceful_shutdown || (v->demand && v->state == VASSAL_RETIRING);
+    bool graceful = v->realm->conf->graceful_shutdown || v->zerg > 0 ||
+                    (v->demand && v->state == VASSAL_RETIRING);
     int r = vassal_talk_send(v, graceful ? EMPEROR_BYTE_STOP_GRACEFULLY : EMPEROR_BYTE_STOP);
 
-    if (r < 0)
+    if (r < 0 && vassal_runs(v))
         (void)log_errno(LOG_WARNING, r, "vassal %s: cannot tell it to stop", v->id);
     curse(v);
 }

@@ -37,6 +37,7 @@ struct vassal_realm {
     struct hash by_address; /* of on-demand sockets -> struct vassal */
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
                                                                    be noted; may be NULL */
+    void (*on_sos)(struct vassal_realm *r, struct vassal *v);   /* it calls for reinforcement */
     void (*on_end)(struct vassal_realm *realm);                 /* a process was reaped */
     void (*on_gone)(struct vassal_realm *r, struct vassal *v);  /* @v is for vassal_free() now, but
                                                                    not before the loop is back */
@@ -50,6 +51,8 @@ struct vassal {
     char *name, *path;
     struct monitor *monitor;
     struct monitor_item *item; /* the monitor's; NULL: the configuration is gone */
+    unsigned zerg;             /* it reinforces another one: which it is, from 1; 0: it does not */
+    struct vassal *lord;       /* that one; NULL: it needs nobody any more */
     struct stamp stamp;        /* of the configuration */
     uint64_t first_stamp_us;   /* the same when it was added */
     bool restored; /* from the Emperor before an upgrade; its monitor has not told of it yet */
@@ -139,6 +142,13 @@ void vassal_speaks(struct vassal *v);
 
 /* It has sent a heartbeat. */
 void vassal_beats(struct vassal *v);
+
+/* What its monitor says of its configuration; of a reinforcement, what is said of the one that it
+ * reinforces. NULL: it is gone. */
+static inline const struct monitor_item *vassal_item(const struct vassal *v)
+{
+    return v->lord ? v->lord->item : v->item;
+}
 
 static inline bool vassal_runs(const struct vassal *v)
 {

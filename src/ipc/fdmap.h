@@ -18,8 +18,9 @@ enum vassal_fd {
 /* Each exists with LIEGE_ in front and with UWSGI_ in front. */
 #define VASSAL_ENV_EMPEROR_FD "EMPEROR_FD"
 #define VASSAL_ENV_CONFIG_FD  "EMPEROR_FD_CONFIG"
-#define VASSAL_ENV_STATUS_FD  "STATUS_FD"   /* only as LIEGE_STATUS_FD */
-#define VASSAL_ENV_DIR        "VASSALS_DIR" /* the directory that is being watched */
+#define VASSAL_ENV_STATUS_FD  "STATUS_FD"     /* only as LIEGE_STATUS_FD */
+#define VASSAL_ENV_DIR        "VASSALS_DIR"   /* the directory that is being watched */
+#define VASSAL_ENV_BROODLORD  "BROODLORD_NUM" /* of a reinforcement: which one it is, from 1 */
 
 /* An Emperor that was started by an upgrade: the memfd with the state of the one before, and the
  * program of the one before. Never a vassal's. */

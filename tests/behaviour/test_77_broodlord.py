@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Reinforcements: further vassals with the same configuration, which an Emperor starts for one that
+calls for them."""
+import os
+import signal
+
+from harness import programs, stats
+from harness.client import Connection, request_bytes
+from harness.foreign import became, said, start_one
+from harness.meeting import Meeting
+
+
+def test_it_is_started_with_its_number_and_ends_for_good(govern, vassals):
+    server = govern("--emperor-broodlord", 1)
+    start_one(server, vassals, text="loyal\nsos 3\n")
+    zerg = said(server, "a.ini", "started", count=2)
+    became(server, "a.ini:zerg", "ready")
+    assert zerg["environ"]["UWSGI_BROODLORD_NUM"] == zerg["environ"]["LIEGE_BROODLORD_NUM"] == "1"
+    assert zerg["arguments"] == ["--ini", "a.ini"]
+    assert stats.vassal(server.stats, "a.ini:zerg")["zerg"] == 1
+    os.kill(zerg["pid"], signal.SIGKILL)
+    became(server, "a.ini:zerg", "gone")
+    assert len(server.log.find('"event": "started"')) == 2
+
+
+def test_there_are_so_many_for_all_together(govern, vassals):
+    server = govern("--emperor-broodlord", 2)
+    start_one(server, vassals, text="loyal\nsos 3\n")
+    became(server, "a.ini:zerg", "ready")
+    became(server, "a.ini:zerg2", "ready")
+    start_one(server, vassals, "b.ini", "loyal\nsos 1\n")
+    assert server.log.find("b.ini:zerg") == []
+    vassals.touch("a.ini")  # what they are made of changes
+    became(server, "a.ini:zerg", "gone")
+    became(server, "a.ini:zerg2", "gone")
+    vassals.touch("b.ini")
+    said(server, "b.ini", "reloaded")
+
+
+def test_they_go_with_whom_they_reinforce(govern, vassals):
+    server = govern("--emperor-broodlord", 5)
+    start_one(server, vassals, text="loyal\nsos 2\n")
+    became(server, "a.ini:zerg2", "ready")
+    vassals.remove("a.ini")
+    became(server, "a.ini:zerg", "gone")
+    became(server, "a.ini:zerg2", "gone")
+    became(server, "a.ini", "gone")
+    assert stats.read(server.stats)["vassals"] == []
+
+
+def test_without_the_option_nobody_comes(govern, vassals):
+    server = govern()
+    start_one(server, vassals, text="loyal\nsos 2\n")
+    start_one(server, vassals, "b.ini")
+    assert server.log.find("zerg") == []
+
+
+def test_an_application_that_is_busy_is_reinforced_until_it_is_quiet(emperor, vassals, folder):
+    at = folder / "a.sock"
+    vassals.write("a.ini", f"""[liege]
+wsgi-file = {programs.APPS}/python/web.py
+if-not-env = UWSGI_BROODLORD_NUM
+http-socket = {at}
+zerg-server = {folder}/zerg.sock
+vassal-sos = 1
+endif
+if-env = UWSGI_BROODLORD_NUM
+zerg = {folder}/zerg.sock
+protocol = http
+idle = 1
+die-on-idle = true
+endif
+""")
+    server = emperor("--emperor-broodlord", 1)
+    became(server, "a.ini", "ready")
+    meeting = Meeting(folder)
+    with Connection(at) as busy, Connection(at) as other:
+        busy.send(request_bytes(meeting.target))
+        visitor = meeting.arrive()
+        pid = stats.vassal(server.stats, "a.ini")["pid"]
+        became(server, "a.ini:zerg", "ready")
+        assert other.request("/pid").status == 200  # who answers has another master
+        visitor.release()
+        assert busy.response().status == 200
+    became(server, "a.ini:zerg", "gone")
+    assert stats.vassal(server.stats, "a.ini")["pid"] == pid
