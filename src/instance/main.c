@@ -208,6 +208,8 @@ int main(int argc, char *argv[])
     (void)argc;
     log_set_subject("liege");
     int r = fd_open_standard();
+    if (r == 0) /* before a variable is taken out of the environment: that would make a hole in it */
+        r = title_init(&argv);
     if (r == 0 &&
         (takeover_find(&older_fd, &err) < 0 || source_cache_inherit(&sources, &err) < 0)) {
         log_error("%s", err.text);
@@ -215,8 +217,6 @@ int main(int argc, char *argv[])
     }
     if (r == 0)
         r = take_given_socket(&given_fd);
-    if (r == 0)
-        r = title_init(&argv);
     if (r == 0 && older_fd >= 0)
         r = takeover_inherit_names(older_fd);
     if (r == 0)

@@ -73,8 +73,7 @@ endif
 """)
     server = emperor("--emperor-broodlord", 1)
     became(server, "a.ini", "ready")
-    meeting = Meeting(folder)
-    with Connection(at) as busy, Connection(at) as other:
+    with Meeting(folder) as meeting, Connection(at) as busy, Connection(at) as other:
         busy.send(request_bytes(meeting.target))
         visitor = meeting.arrive()
         pid = stats.vassal(server.stats, "a.ini")["pid"]
