@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/strv.h"
 #include "emperor/vassal-demand.h"
+#include "emperor/vassal-hook.h"
 
 /* Frees the records of vassals that are gone: they could not be while their callbacks ran. */
 static void bury(struct loop_task *t)
@@ -122,7 +123,10 @@ static void on_turn(struct turn *t)
 {
     struct vassal *v = container_of(t, struct vassal, turn);
 
-    vassal_handle(v, VASSAL_TURN, "%s", v->reason);
+    if (v->state == VASSAL_WAITING && vassal_hook_exists(v, VASSAL_HOOK_BEFORE))
+        vassal_prepare(v);
+    else
+        vassal_handle(v, VASSAL_TURN, "%s", v->reason);
 }
 
 static unsigned count_parallel(const struct emperor_conf *conf)
@@ -199,6 +203,8 @@ static void renew(struct vassal *v, enum vassal_event event, const char *why)
     if (v->zerg > 0)
         return; /* whom it reinforces dismisses it */
     dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
+    if (v->state == VASSAL_ASLEEP)
+        vassal_hook_run(v, VASSAL_HOOK_CHANGED);
     vassal_settle(v, waits && event != VASSAL_MOVED ? VASSAL_ADDED : event, why);
 }
 

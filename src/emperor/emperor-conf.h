@@ -44,6 +44,10 @@ struct emperor_conf {
     uint64_t broodlord;             /* vassals that may reinforce others, all together */
     bool graceful_shutdown;         /* ask vassals to finish their requests when they are stopped */
 
+    struct liege_list hooks_emperor_start; /* base/hook.h, as are the others */
+    struct liege_list hooks_before, hooks_started, hooks_asleep, hooks_changed;
+    char *start_hook, *stop_hook; /* commands that get the name of the vassal */
+
     struct liege_list vassal_set; /* each becomes --set X of every vassal, and so on */
     struct liege_list include, include_before;
     struct liege_list inherit, inherit_before;

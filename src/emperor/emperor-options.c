@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The options of the Emperor. Names and defaults are uWSGI's; times without a unit are in the unit
  * that uWSGI uses for them. */
+#include "base/hook.h"
 #include "base/macro.h"
 #include "emperor/emperor-conf.h"
 
@@ -86,6 +87,26 @@ const struct liege_option emperor_options[] = {
       .help = "the throttle is for vassals that never ran, too" },
     { .name = "emperor-no-blacklist", .type = LIEGE_OPTION_FLAG, .offset = FIELD(no_blacklist),
       .help = "a vassal that dies early waits no longer than one that dies late" },
+    { .name = "vassals-start-hook", .type = LIEGE_OPTION_STRING, .offset = FIELD(start_hook),
+      .arg = "COMMAND",
+      .help = "run this with the name of a vassal, in its process, before its program" },
+    { .name = "vassals-stop-hook", .type = LIEGE_OPTION_STRING, .offset = FIELD(stop_hook),
+      .arg = "COMMAND", .help = "run this with the name of a vassal that is gone" },
+    { .name = "hook-emperor-start", .type = LIEGE_OPTION_LIST, .check = hook_check,
+      .offset = FIELD(hooks_emperor_start), .arg = "ACTION:ARGUMENT",
+      .help = "do this before the Emperor begins; if it fails, so does the start" },
+    { .name = "hook-as-emperor-before-vassal", .type = LIEGE_OPTION_LIST, .check = hook_check,
+      .offset = FIELD(hooks_before), .arg = "ACTION:ARGUMENT",
+      .help = "do this before each start of a vassal; if it fails, the vassal is started later" },
+    { .name = "hook-as-emperor", .type = LIEGE_OPTION_LIST, .check = hook_check,
+      .offset = FIELD(hooks_started), .arg = "ACTION:ARGUMENT",
+      .help = "do this after each start of a vassal" },
+    { .name = "hook-as-on-demand-vassal", .type = LIEGE_OPTION_LIST, .check = hook_check,
+      .offset = FIELD(hooks_asleep), .arg = "ACTION:ARGUMENT",
+      .help = "do this when a vassal begins to wait for its first connection" },
+    { .name = "hook-as-on-config-vassal", .type = LIEGE_OPTION_LIST, .check = hook_check,
+      .offset = FIELD(hooks_changed), .arg = "ACTION:ARGUMENT",
+      .help = "do this when the configuration of a vassal changes that waits so" },
     { .name = "vassal-set", .aliases = "vassals-set", .type = LIEGE_OPTION_LIST,
       .offset = FIELD(vassal_set), .arg = "OPTION=VALUE",
       .help = "set an option of every vassal" },

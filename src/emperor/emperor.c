@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/cred.h"
+#include "base/hook.h"
 #include "base/log.h"
 #include "base/pidfile.h"
 #include "base/proc.h"
@@ -350,9 +351,26 @@ int emperor_check(const struct emperor_conf *conf, struct errmsg *err)
     return r;
 }
 
+static int run_start_hooks(const struct emperor_conf *conf, struct errmsg *err)
+{
+    const struct liege_list *list = &conf->hooks_emperor_start;
+
+    for (size_t i = 0; i < list->n_items; i++) {
+        char shown[256];
+        int r = hook_do(list->items[i], err);
+        if (r < 0)
+            return errmsg_prefix(err, r, "hook-emperor-start: %s",
+                                 hook_show(list->items[i], shown, sizeof(shown)));
+    }
+    return 0;
+}
+
 /* What was there before an upgrade goes on; all else begins. */
 static int start(struct emperor *e, struct errmsg *err)
 {
+    int hooks = upgrade_goes_on(&e->upgrade) ? 0 : run_start_hooks(e->conf, err);
+    if (hooks < 0)
+        return hooks;
     if (upgrade_goes_on(&e->upgrade))
         upgrade_restore(&e->upgrade, &e->court, e->monitors, e->n_monitors);
     int r = start_monitors(e, err);

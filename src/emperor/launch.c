@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/strv.h"
 #include "emperor/monitor.h"
+#include "emperor/vassal-hook.h"
 #include "ipc/fdmap.h"
 #include "ipc/message.h"
 
@@ -194,6 +195,11 @@ static int spawn(const struct launch *l, const struct ends *ends, struct proc *r
     chosen.binary = choose_program(l);
     if (launch_argv(&chosen, &argv) < 0 || launch_env(&chosen, &env) < 0)
         return -ENOMEM;
+    if (l->conf->start_hook && !l->check) {
+        if (vassal_hook_wrap(l->conf->start_hook, l->name, &argv) < 0)
+            return -ENOMEM;
+        chosen.binary = argv.items[0];
+    }
     int fds[] = {
         [STDIN_FILENO] = l->socket_fd >= 0 ? l->socket_fd : null_fd,
         [STDOUT_FILENO] = ends->log >= 0 ? ends->log : STDOUT_FILENO,

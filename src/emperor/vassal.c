@@ -20,6 +20,7 @@
 #include "base/strv.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
+#include "emperor/vassal-hook.h"
 #include "emperor/vassal-talk.h"
 #include "ipc/bytes.h"
 
@@ -51,6 +52,7 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
 
     loop_timer_clear(v->realm->loop, &v->timer);
     turn_end(&v->turn);
+    vassal_hook_forget(v);
     if (v->demand && next != VASSAL_ASLEEP)
         demand_listen(v->demand, false);
     v->state = next;
@@ -60,6 +62,12 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
              reason);
     if (v->realm->on_state)
         v->realm->on_state(v->realm, v);
+}
+
+void vassal_prepare(struct vassal *v)
+{
+    turn_take(&v->turn, TURN_US);
+    vassal_hook_run(v, VASSAL_HOOK_BEFORE);
 }
 
 static void set_timer(struct vassal *v, uint64_t delay_us)
@@ -265,6 +273,7 @@ static void throttle(struct vassal *v)
 static void sleep_on(struct vassal *v)
 {
     demand_listen(v->demand, true);
+    vassal_hook_run(v, VASSAL_HOOK_ASLEEP);
 }
 
 static void start(struct vassal *v)
@@ -290,6 +299,8 @@ static void start(struct vassal *v)
     int r = try_start(v);
     if (r < 0)
         vassal_handle(v, VASSAL_FAILED, "cannot start a process: %s", strerror(-r));
+    else
+        vassal_hook_run(v, VASSAL_HOOK_STARTED);
 }
 
 static void reload(struct vassal *v)
@@ -358,6 +369,7 @@ static void delay(struct vassal *v)
 
 static void release(struct vassal *v)
 {
+    vassal_hook_stopped(v);
     v->realm->on_gone(v->realm, v);
 }
 
@@ -394,7 +406,8 @@ static struct vassal_step skip_wait(struct vassal *v, struct vassal_step step, c
             throttle_next(&v->realm->throttle, clock_now_us(), c->throttle_us, c->max_throttle_us);
         step.action = v->wait_us > 0 ? VASSAL_THROTTLE : VASSAL_QUEUE;
     }
-    if (step.action == VASSAL_QUEUE && turn_is_free(&v->turn))
+    bool prepared = step.next == VASSAL_OUTDATED || !vassal_hook_exists(v, VASSAL_HOOK_BEFORE);
+    if (step.action == VASSAL_QUEUE && prepared && turn_is_free(&v->turn))
         return vassal_step(step.next, VASSAL_TURN);
     if (step.action == VASSAL_DELAY)
         raise_delay(v);
@@ -529,6 +542,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
     turn_init(&v->turn, &realm->pace);
     list_init(&v->departed);
     list_init(&v->waits);
+    list_init(&v->hooks);
     if (!v->id || !v->name || !v->path) {
         (void)vassal_free(v);
         return -ENOMEM;
@@ -545,6 +559,7 @@ struct vassal *vassal_free(struct vassal *v)
         return NULL;
     loop_timer_clear(v->realm->loop, &v->timer);
     turn_end(&v->turn);
+    vassal_hook_forget(v);
     vassal_settle_done(v);
     if (vassal_runs(v)) {
         kill_now(v);

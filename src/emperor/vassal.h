@@ -67,6 +67,7 @@ struct vassal {
     size_t n_files;
 
     struct list departed; /* in the list of those to be freed */
+    struct list hooks;    /* vassal-hook.c: those that run */
     struct list waits;    /* control.c: who wants to know how it goes on */
 
     enum vassal_state state;
@@ -139,6 +140,9 @@ int vassal_note_file(struct vassal *v, const char *path, const struct stamp *sta
 
 /* It has said on its status channel that it is there. */
 void vassal_speaks(struct vassal *v);
+
+/* Its turn has come: has done what is to be done before it starts; then it does. */
+void vassal_prepare(struct vassal *v);
 
 /* It has sent a heartbeat. */
 void vassal_beats(struct vassal *v);

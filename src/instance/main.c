@@ -208,7 +208,8 @@ int main(int argc, char *argv[])
     (void)argc;
     log_set_subject("liege");
     int r = fd_open_standard();
-    if (r == 0) /* before a variable is taken out of the environment: that would make a hole in it */
+    if (r ==
+        0) /* before a variable is taken out of the environment: that would make a hole in it */
         r = title_init(&argv);
     if (r == 0 &&
         (takeover_find(&older_fd, &err) < 0 || source_cache_inherit(&sources, &err) < 0)) {
