@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where our other programs are. A tree runs from wherever it was built or installed: everything is
- * looked for relative to the program that runs. */
+/* Where our other programs are, seen from bin or from libexec. A tree runs from wherever it was
+ * built or installed: everything is looked for relative to the program that runs. */
 #include "base/libexec.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 
-static const char *const places[] = {"", "../libexec/liege/"};
+static const char *const places[] = {"", "../libexec/liege/", "../../bin/"};
 
 int libexec_self(char **ret, struct errmsg *err)
 {

@@ -3,7 +3,8 @@
 
 #include "base/errmsg.h"
 
-/* Finds the program @name of ours: beside the one that runs, or in ../libexec/liege. Sets *@ret to
+/* Finds the program @name of ours: beside the one that runs, or in bin or libexec of the
+ * same tree. Sets *@ret to
  * an absolute path, with its links, the caller's to free. Returns 0 or a negative errno with @err.
  */
 int libexec_find(const char *name, char **ret, struct errmsg *err) _must_check_;

@@ -29,6 +29,7 @@
 #include "emperor/monitor-given.h"
 #include "emperor/stats.h"
 #include "emperor/upgrade.h"
+#include "ipc/link.h"
 #include "loop/service.h"
 
 #define LAST_LINES_US (1 * US_PER_SEC)  /* that a slow reader of the log is given at the end */
@@ -46,6 +47,7 @@ struct emperor {
     struct pidfile pidfile;
     struct log_out log;
     struct service service;
+    struct link link;       /* to the Emperor whose vassal this one is, if it is one */
     struct upgrade upgrade; /* that this start is the end of */
     struct job *trial;      /* of the program that it shall become */
 };
@@ -138,7 +140,9 @@ static void become_new(struct emperor *e)
     int r = service_restore_environment(&e->service);
     if (r == 0) {
         close_log(e);
+        link_keep(&e->link, true);
         r = upgrade_exec(e->start->self, e->start->argv, &e->court, sockets);
+        link_keep(&e->link, false);
         if (open_log(e) < 0)
             log_error("cannot open the log again: lines are waited for");
     }
@@ -156,9 +160,11 @@ static void on_trial_end(void *data, const struct job_end *end)
     e->trial = NULL;
     if (end->ok && !e->court.closing)
         become_new(e);
-    else if (!end->ok)
-        log_error("upgrade: %s --check %s, this program goes on", e->start->self,
-                  proc_describe_end(&end->info, how, sizeof(how)));
+    if (end->ok)
+        return;
+    log_error("upgrade: %s --check %s, this program goes on", e->start->self,
+              proc_describe_end(&end->info, how, sizeof(how)));
+    link_status(&e->link, STATUS_KEPT, 1, "its configuration is refused");
 }
 
 /* The program that is there now has to understand the configuration before it is trusted. */
@@ -197,6 +203,45 @@ static const struct {
     {SIGHUP, on_hup},   {SIGUSR1, on_usr1}, {SIGUSR2, on_usr2}, {SIGURG, on_urg},
     {SIGCHLD, on_chld}, {SIGINT, on_stop},  {SIGTERM, on_stop}, {SIGQUIT, on_stop},
 };
+
+/* The Emperor above. That this one is to load its configuration again means to begin anew with all
+ * its vassals, as in an upgrade: those whose own configuration has not changed go on. */
+static void on_order(enum emperor_byte byte, void *data)
+{
+    struct emperor *e = data;
+
+    if (byte == EMPEROR_BYTE_RELOAD)
+        on_usr2(e);
+    else if (byte == EMPEROR_BYTE_STOP || byte == EMPEROR_BYTE_STOP_GRACEFULLY)
+        on_stop(e);
+}
+
+static void on_lost(void *data)
+{
+    struct emperor *e = data;
+
+    log_warning("the Emperor of this Emperor is gone");
+    on_stop(e);
+    court_kill(&e->court, "the Emperor of the Emperor is gone");
+}
+
+static int join_empire(struct emperor *e, struct errmsg *err)
+{
+    int r = link_open(&e->link, e->start->environ, err);
+
+    if (r < 0)
+        return r;
+    r = link_listen(&e->link, e->loop, on_order, on_lost, e);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot listen to the Emperor") : 0;
+}
+
+static void announce(struct emperor *e)
+{
+    link_status(&e->link, STATUS_READY, 1, "");
+    link_send(&e->link, VASSAL_BYTE_READY);
+    link_send(&e->link, VASSAL_BYTE_ACCEPTING);
+    link_send(&e->link, VASSAL_BYTE_LOYAL);
+}
 
 static void on_signal(int sig, void *data)
 {
@@ -308,6 +353,8 @@ static int prepare(struct emperor *e, struct errmsg *err)
         r = drop_privileges(e, &cred, err);
     if (r == 0)
         r = make_monitors(e, err);
+    if (r == 0)
+        r = join_empire(e, err);
     if (r < 0)
         return r;
     r = raise_nofile(&e->court.realm.nofile);
@@ -323,6 +370,7 @@ static int prepare(struct emperor *e, struct errmsg *err)
 static void release(struct emperor *e)
 {
     e->trial = job_free(e->trial);
+    link_close(&e->link);
     e->control = control_free(e->control);
     court_done(&e->court);
     for (size_t i = 0; i < e->n_monitors; i++)
@@ -380,6 +428,7 @@ static int start(struct emperor *e, struct errmsg *err)
     court_reap_orphans(&e->court); /* who ended while there was no loop */
     service_watch(&e->service, e->loop);
     service_say(&e->service, "READY=1\nSTATUS=%zu vassals", e->court.vassals.n_live);
+    announce(e);
     log_info("the Emperor is there, pid %d, %zu monitors, vassals run %s", (int)getpid(),
              e->conf->emperor.n_items, e->start->binary);
     return 0;
@@ -387,7 +436,10 @@ static int start(struct emperor *e, struct errmsg *err)
 
 int emperor_run(const struct emperor_start *with, struct errmsg *err)
 {
-    struct emperor e = {.start = with, .conf = with->conf, .log = {.io = {.fd = -1}}};
+    struct emperor e = {.start = with,
+                        .conf = with->conf,
+                        .log = {.io = {.fd = -1}},
+                        .link = {.pipe = {.fd = -1}, .status_fd = -1}};
     int r = loop_new(&e.loop);
 
     if (r < 0)

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/libexec.h"
 #include "base/log.h"
 #include "base/sock.h"
 #include "base/strv.h"
@@ -141,6 +142,26 @@ static int go_to_background(const struct registry *r, bool is_vassal, bool is_ne
     return 0;
 }
 
+/* A vassal may be an Emperor itself: becomes the program that is one. Returns only on failure. */
+static void become_emperor(const char *const *args, const struct link *link, struct errmsg *err)
+{
+    _cleanup_(strv_done) struct liege_list argv = {0};
+    _cleanup_free_ char *path = NULL;
+    const int fds[] = {link->pipe.fd, link->status_fd};
+    int r = libexec_find("liege", &path, err);
+
+    if (r == 0)
+        r = strv_append(&argv, path);
+    if (r == 0)
+        r = strv_copy(&argv, args + 1);
+    for (size_t i = 0; r == 0 && i < COUNT_OF(fds); i++)
+        r = fds[i] < 0 ? 0 : fd_set_cloexec(fds[i], false);
+    if (r < 0)
+        return;
+    (void)execve(path, argv.items, environ);
+    (void)errmsg_set_errno(err, -errno, "cannot run %s", path);
+}
+
 static int run(const char *const *args, const char *const *env, const char *program, int older_fd,
                int given_fd, struct source_cache *sources)
 {
@@ -165,6 +186,11 @@ static int run(const char *const *args, const char *const *env, const char *prog
         log_error("%s", err.text);
         link_status(&link, STATUS_FAILED, 0, err.text);
         (void)registry_free(registry);
+        return EXIT_FAILURE;
+    }
+    if (registry_has_emperor(registry)) {
+        become_emperor(args, &link, &err);
+        log_error("%s", err.text);
         return EXIT_FAILURE;
     }
     if (registry->conf.action == CONF_EXIT)
@@ -208,8 +234,8 @@ int main(int argc, char *argv[])
     (void)argc;
     log_set_subject("liege");
     int r = fd_open_standard();
-    if (r ==
-        0) /* before a variable is taken out of the environment: that would make a hole in it */
+    /* Before a variable is taken out of the environment: that would make a hole in it. */
+    if (r == 0)
         r = title_init(&argv);
     if (r == 0 &&
         (takeover_find(&older_fd, &err) < 0 || source_cache_inherit(&sources, &err) < 0)) {

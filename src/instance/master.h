@@ -4,8 +4,8 @@
 /* The master: the arbiter of an instance. It owns the sockets, starts and ends generations of
  * workers, and obeys signals and its Emperor. It never touches a client and runs no interpreter. */
 
-#include "instance/link.h"
 #include "instance/registry.h"
+#include "ipc/link.h"
 
 struct master_start {
     struct registry_input input; /* to read the configuration again */

@@ -98,6 +98,11 @@ const struct conf_setting *registry_find_setting(const struct registry *r, const
     return NULL;
 }
 
+bool registry_has_emperor(const struct registry *r)
+{
+    return conf_get(&r->conf, "emperor") != NULL;
+}
+
 /* Loads what @argv says into @r, with all else of @input, and checks it. */
 static int load(struct registry *r, const struct registry_input *input, const char *const *argv,
                 struct errmsg *err)
@@ -118,7 +123,7 @@ static int load(struct registry *r, const struct registry_input *input, const ch
         .receive = input->receive,
     };
     int e = conf_load(&in, &r->conf, err);
-    if (e < 0 || r->conf.action >= CONF_DUMP_OPTIONS)
+    if (e < 0 || r->conf.action >= CONF_DUMP_OPTIONS || registry_has_emperor(r))
         return e;
     e = conf_apply(&r->conf, r->tables, r->n_tables, input->warn, err);
     if (e != 0)

@@ -43,6 +43,11 @@ struct registry_input {
  */
 int registry_load(const struct registry_input *input, struct registry **ret,
                   struct errmsg *err) _must_check_;
+
+/* True if it is an Emperor's configuration, which is not for an instance: then it was only loaded,
+ * and neither applied nor checked. */
+bool registry_has_emperor(const struct registry *r);
+
 struct registry *registry_free(struct registry *r);
 
 /* The setting that gave the option @name the value @value, or NULL. */

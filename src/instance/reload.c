@@ -141,7 +141,10 @@ static int start_next(struct master *m, struct registry *registry, struct errmsg
     struct listeners share = {0};
     int r = 0;
 
-    if (registry->conf.action != CONF_RUN)
+    if (registry_has_emperor(registry))
+        r = errmsg_set(err, -EINVAL,
+                       "it has become the configuration of an Emperor: stop and start it");
+    else if (registry->conf.action != CONF_RUN)
         r = errmsg_set(err, -EINVAL, "the configuration now says to do something else and exit");
     if (r == 0)
         r = registry_check_reload(m->current->registry, registry, err);

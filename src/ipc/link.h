@@ -25,6 +25,9 @@ int link_listen(struct link *l, struct loop *loop, void (*on_byte)(enum emperor_
                 void (*on_lost)(void *), void *data) _must_check_;
 void link_close(struct link *l);
 
+/* Whether the descriptors stay open over execve(2): for a program that this process becomes. */
+void link_keep(const struct link *l, bool on);
+
 static inline bool link_exists(const struct link *l)
 {
     return l->pipe.fd >= 0;

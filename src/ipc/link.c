@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Talking to the Emperor. Nothing here waits: an Emperor that does not read loses what we say, and
+/* Talking to the Emperor: for an instance, and for an Emperor that is a vassal itself. Nothing here
+ * waits: an Emperor that does not read loses what we say, and
  * an end of file on the pipe means that it is gone and we are to go too. */
-#include "instance/link.h"
+#include "ipc/link.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,6 +89,14 @@ void link_close(struct link *l)
     closep(&l->status_fd);
     l->pipe.fd = -1;
     l->status_fd = -1;
+}
+
+void link_keep(const struct link *l, bool on)
+{
+    if (l->pipe.fd >= 0)
+        (void)fd_set_cloexec(l->pipe.fd, !on); /* it is open: this cannot fail */
+    if (l->status_fd >= 0)
+        (void)fd_set_cloexec(l->status_fd, !on);
 }
 
 void link_send(struct link *l, enum vassal_byte byte)
