@@ -163,7 +163,7 @@ static int do_exit(const char *code, const char *rest, struct errmsg *err)
 {
     (void)rest;
     (void)err;
-    _exit(*code == '\0' ? EXIT_SUCCESS : atoi(code) & 0xff);
+    _exit((int)(strtol(code, NULL, 10) & 0xff)); /* "" is 0; hook_check() has seen it */
 }
 
 /* clang-format off */

@@ -14,25 +14,34 @@
 
 static const char *const places[] = {"", "../libexec/liege/", "../../bin/"};
 
-int libexec_self(char **ret, struct errmsg *err)
+static int find_self(char self[PATH_MAX], struct errmsg *err)
 {
     static const char gone[] = " (deleted)"; /* the kernel says so of a file that was replaced */
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
 
     if (n < 0)
         return errmsg_set_errno(err, -errno, "cannot find this program: /proc/self/exe");
     self[n] = '\0';
     if (str_ends(self, gone))
         self[(size_t)n - strlen(gone)] = '\0';
+    return 0;
+}
+
+int libexec_self(char **ret, struct errmsg *err)
+{
+    char self[PATH_MAX];
+    int r = find_self(self, err);
+
+    if (r < 0)
+        return r;
     *ret = strdup(self);
     return *ret ? 0 : errmsg_set_errno(err, -ENOMEM, "cannot find this program");
 }
 
 int libexec_find(const char *name, char **ret, struct errmsg *err)
 {
-    _cleanup_free_ char *self = NULL;
-    int r = libexec_self(&self, err);
+    char self[PATH_MAX];
+    int r = find_self(self, err);
 
     if (r < 0)
         return r;

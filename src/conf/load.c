@@ -310,8 +310,10 @@ static bool is_wanted(const struct load_frame *f, const char *section)
 {
     const char *part = part_of_section(section);
 
-    if (!f->section || f->is_part)
-        return part_is_common(section) || (f->is_part && part && strcmp(part, f->section) == 0);
+    if (!f->section)
+        return part_is_common(section);
+    if (f->is_part)
+        return part_is_common(section) || (part && strcmp(part, f->section) == 0);
     return strcmp(section, f->section) == 0;
 }
 
@@ -336,6 +338,7 @@ static int look_for_parts(struct load_frame *f, const char *text, size_t len)
 
     if (!copy)
         return -ENOMEM;
+    assert(text); /* source_read() gave it */
     memcpy(copy, text, len + 1);
     (void)f->format->parse(f->spec, copy, len, on_section, f, &ignored);
     return 0;

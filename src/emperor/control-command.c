@@ -320,14 +320,17 @@ void control_command_begin(struct control_client *cl)
 {
     const struct control_command *cmd = find_command(cl->request.command);
     struct errmsg err = {.text = "out of memory"};
-    int r =
-        cmd ? 0 : errmsg_set(&err, -ENOSYS, "this Emperor has no command %s", cl->request.command);
+    int r = 0;
 
-    if (r == 0 && cmd->once)
+    if (!cmd) {
+        (void)errmsg_set(&err, -ENOSYS, "this Emperor has no command %s", cl->request.command);
+        put_end(cl, err.text);
+        return;
+    }
+    if (cmd->once)
         r = cmd->once(cl, &err);
     if (r == 0 && cmd->each)
         r = choose(cl, cmd, &err);
-
     if (r < 0) {
         strv_done(&cl->names);
         put_end(cl, err.text);
@@ -358,7 +361,7 @@ void control_command_go_on(struct control_client *cl)
     assert(cmd);
     for (int i = 0; i < MAX_AT_ONCE && cl->n_begun < cl->names.n_items; i++) {
         struct vassal *v = hash_get(&c->vassals, cl->names.items[cl->n_begun++]);
-        if (v)
+        if (v && cmd->each)
             cmd->each(cl, v);
     }
     if (cl->n_begun < cl->names.n_items)

@@ -4,6 +4,7 @@
  * emperor.c; stats.c reads it. */
 #include "emperor/court.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,12 +304,13 @@ static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor
 void court_hear(void *data, struct monitor *m, enum monitor_event event, struct monitor_item *item)
 {
     struct court *c = data;
-    struct vassal *v = item ? item->owner : NULL;
 
-    if (event == MONITOR_SETTLED) {
+    if (!item) {
+        assert(event == MONITOR_SETTLED);
         dismiss_unclaimed(c, m);
         return;
     }
+    struct vassal *v = item->owner;
     if (event == MONITOR_REMOVED && v) {
         item->owner = NULL;
         vassal_set_item(v, NULL);

@@ -39,9 +39,10 @@ static void put_attributes(json_t *j, const struct vassal *v)
 
     for (size_t i = 0; i < v->attributes.n_items; i++) {
         const char *text = v->attributes.items[i], *equals = strchr(text, '=');
-        _cleanup_free_ char *key = strndup(text, (size_t)(equals - text));
+        char *key = strndup(text, (size_t)(equals - text));
         if (key)
             json_put_text(attrs, key, equals + 1);
+        free(key);
     }
     (void)json_object_set_new(j, "attrs", attrs);
 }

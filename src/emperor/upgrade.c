@@ -207,6 +207,12 @@ static int read_document(struct upgrade *u, size_t len, struct errmsg *err)
     return 0;
 }
 
+/* A number that the program before wrote. */
+static int to_fd(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 int upgrade_find(struct upgrade *u, struct errmsg *err)
 {
     const char *text = getenv(ENV_STATE);
@@ -217,7 +223,7 @@ int upgrade_find(struct upgrade *u, struct errmsg *err)
         u->sockets[i].fd = -1;
     if (!text)
         return 0;
-    int fd = atoi(text);
+    int fd = to_fd(text);
     int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(fd, STATE_MAX_BYTES, &u->text, &len);
     return r < 0 ? errmsg_set_errno(err, r, "%s=%s", ENV_STATE, text) : read_document(u, len, err);
 }
@@ -239,7 +245,7 @@ void upgrade_done(struct upgrade *u)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         const char *text = getenv(names[i]);
         if (text)
-            (void)close(atoi(text));
+            (void)close(to_fd(text));
         (void)unsetenv(names[i]);
     }
     json_decref(u->state);
@@ -273,7 +279,7 @@ void upgrade_fall_back(char *const *argv)
 
     if (!state || !program)
         return;
-    int state_fd = atoi(state), program_fd = atoi(program); /* the program before wrote them */
+    int state_fd = to_fd(state), program_fd = to_fd(program);
     log_error("the upgrade failed, the program of before goes on");
     if (upgrade_find(&u, &ignored) == 0)
         keep_saved(&u);

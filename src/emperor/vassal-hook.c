@@ -147,28 +147,32 @@ static void on_end(void *data, const siginfo_t *end)
     realm->on_end(realm);
 }
 
-void vassal_hook_run(struct vassal *v, enum vassal_hook_kind kind)
+static int start(struct vassal *v, enum vassal_hook_kind kind)
 {
-    struct vassal_hook *h = vassal_hook_exists(v, kind) ? calloc(1, sizeof(*h)) : NULL;
-    int r = h ? 0 : -ENOMEM;
+    struct vassal_hook *h = calloc(1, sizeof(*h));
 
-    if (!vassal_hook_exists(v, kind))
-        return;
-    if (r == 0) {
-        *h = (struct vassal_hook){.vassal = v, .realm = v->realm, .kind = kind};
-        list_append(&v->hooks, &h->link);
-        errand_init(&h->errand, on_end, h);
-        r = errand_start(&h->errand, v->realm->loop, work, h, LIMIT_US);
-    }
+    if (!h)
+        return -ENOMEM;
+    *h = (struct vassal_hook){.vassal = v, .realm = v->realm, .kind = kind};
+    list_append(&v->hooks, &h->link);
+    errand_init(&h->errand, on_end, h);
+    int r = errand_start(&h->errand, v->realm->loop, work, h, LIMIT_US);
     if (r == 0) {
         (void)snprintf(h->pid_key, sizeof(h->pid_key), "%d", (int)h->errand.child.proc.pid);
         r = hash_put(&v->realm->by_pid, h->pid_key, h);
     }
+    if (r < 0)
+        hook_free(h);
+    return r;
+}
+
+void vassal_hook_run(struct vassal *v, enum vassal_hook_kind kind)
+{
+    int r = vassal_hook_exists(v, kind) ? start(v, kind) : 0;
+
     if (r == 0)
         return;
     (void)log_errno(LOG_ERR, r, "vassal %s: %s: cannot be run", v->id, kinds[kind].option);
-    if (h)
-        hook_free(h);
     go_on(v, kind, false, "could not be run");
 }
 

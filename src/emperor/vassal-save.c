@@ -344,21 +344,32 @@ static int restore_rest(struct vassal *v, const json_t *j)
     return r;
 }
 
+/* The record with what names it. */
+static int make_record(struct vassal_realm *realm, struct monitor *m, const json_t *j,
+                       struct vassal **ret)
+{
+    char *id = json_to_text(json_object_get(j, "id"));
+    char *name = json_to_text(json_object_get(j, "name"));
+    char *path = json_to_text(json_object_get(j, "path"));
+    struct monitor_item item = {.name = name, .path = path};
+    int r = id && name && path ? vassal_new(realm, m, &item, id, ret) : -EPROTO;
+
+    if (r == 0)
+        vassal_set_item(*ret, NULL);
+    free(id);
+    free(name);
+    free(path);
+    return r;
+}
+
 int vassal_restore(struct vassal_realm *realm, struct monitor *m, const json_t *j,
                    const char *blobs, size_t n_blob_bytes, struct vassal **ret)
 {
-    _cleanup_free_ char *id = json_to_text(json_object_get(j, "id"));
-    _cleanup_free_ char *name = json_to_text(json_object_get(j, "name"));
-    _cleanup_free_ char *path = json_to_text(json_object_get(j, "path"));
-    struct monitor_item item = {.name = name, .path = path};
     struct vassal *v = NULL;
+    int r = make_record(realm, m, j, &v);
 
-    if (!id || !name || !path)
-        return -EPROTO;
-    int r = vassal_new(realm, m, &item, id, &v);
     if (r < 0)
         return r;
-    vassal_set_item(v, NULL);
     v->restored = true;
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         const json_t *value = json_object_get(j, fields[i].name);

@@ -2,6 +2,7 @@
 /* liege-instance: everything that serves. Reads the configuration and runs a master, or answers one
  * of the questions --check, --show-config, --help and --version and ends. Started by an Emperor, by
  * `liege`, or by hand. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -158,6 +159,7 @@ static void become_emperor(const char *const *args, const struct link *link, str
         r = fds[i] < 0 ? 0 : fd_set_cloexec(fds[i], false);
     if (r < 0)
         return;
+    assert(path && argv.items);
     (void)execve(path, argv.items, environ);
     (void)errmsg_set_errno(err, -errno, "cannot run %s", path);
 }

@@ -43,9 +43,10 @@ static int open_pool(struct zerg_pool *p, const char *value, const struct instan
         .vacuum = conf->vacuum,
     };
     const char *addresses = NULL;
-    _cleanup_free_ char *path = split(value, &addresses);
-
+    char *path = split(value, &addresses);
     int r = path ? add_addresses(addresses, &sockets.uwsgi_sockets) : -ENOMEM;
+
+    free(path);
     if (r < 0)
         r = errmsg_set(err, r, "out of memory");
     else

@@ -486,7 +486,7 @@ def test_static_files_stay_below_their_folder(any_kind, serve, folder):
 
 def test_no_command_in_a_configuration(folder):
     """A file that a tenant could upload was taken for a configuration in which @(exec://...) ran a
-    command: here nothing in a configuration does."""
+    command: here none does in a file that others may write to, nor behind what is no text."""
     reports = folder / "reports"
     reports.mkdir()
     for value in (f"@(exec://touch {folder}/ran)", f"@(sym://{folder}/ran)", "@(call://x)",
@@ -495,6 +495,7 @@ def test_no_command_in_a_configuration(folder):
                                        + value.encode() + b"\n")
         (folder / "b.ini").write_text(f"[liege]\nmodule = {value}\n")
         for name in ("a.ini", "b.ini"):
+            (folder / name).chmod(0o666)
             server = Registry.share(Server([folder / name, "--http-socket", folder / "s"], reports,
                                            cwd=folder))
             code = server.wait()
