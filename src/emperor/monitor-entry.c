@@ -97,13 +97,21 @@ static bool includes_differ(const struct entry_item *i)
     return differ;
 }
 
+/* A path that leads nowhere, or is being changed right now, is the trouble of the vassal that named
+ * it. That we may not watch, or not that much, is ours. */
+static int follow_include(struct entry *e, const char *path)
+{
+    int r = places_follow(e->fm->places, &e->links, path, true);
+
+    return r == -ELOOP || r == -ENAMETOOLONG || r == -ENOENT || r == -ENOTDIR ? 0 : r;
+}
+
 static int follow_includes(struct entry *e, const struct entry_item *i)
 {
     int failed = 0;
 
     LIST_FOREACH (it, &i->includes) {
-        int r = places_follow(e->fm->places, &e->links,
-                              container_of(it, struct include, link)->path, true);
+        int r = follow_include(e, container_of(it, struct include, link)->path);
         failed = r < 0 ? r : failed;
     }
     return failed;
@@ -177,7 +185,7 @@ void entry_include(struct entry_item *i, const char *path)
     if (!include)
         return;
     list_append(&i->includes, &include->link);
-    int r = places_follow(e->fm->places, &e->links, path, true);
+    int r = follow_include(e, path);
     if (r < 0)
         file_monitor_cannot_watch(e->fm, r);
 }

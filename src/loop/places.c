@@ -26,14 +26,15 @@ struct places_dir {
     char *path;
     int wd;            /* -1: the watch was lost */
     struct list by_wd; /* in places.buckets */
-    struct list listeners;
-    unsigned n_refs; /* listeners and names */
+    struct list listeners, names;
+    unsigned n_refs; /* of both */
 };
 
 /* A name in a directory that subjects depend on. */
 struct place {
     char *path; /* of directory and name */
     struct places_dir *dir;
+    struct list of_dir;
     struct list links;
 };
 
@@ -113,6 +114,7 @@ static int dir_ref(struct places *p, const char *path, struct places_dir **ret)
         *d = (struct places_dir){.path = strdup(path), .wd = -1};
         list_init(&d->by_wd);
         list_init(&d->listeners);
+        list_init(&d->names);
         if (!d->path) {
             free(d);
             return -ENOMEM;
@@ -130,6 +132,14 @@ static int dir_ref(struct places *p, const char *path, struct places_dir **ret)
     return 0;
 }
 
+static void tell_subjects(const struct place *place, uint32_t mask)
+{
+    LIST_FOREACH (it, &place->links) {
+        struct places_subject *s = container_of(it, struct place_link, of_place)->subject;
+        s->fn(s, mask);
+    }
+}
+
 static void tell_name(struct places *p, struct places_dir *d, uint32_t mask, const char *name)
 {
     char path[PATH_MAX];
@@ -141,12 +151,20 @@ static void tell_name(struct places *p, struct places_dir *d, uint32_t mask, con
 
     (void)snprintf(path, sizeof(path), "%s%s%s", d->path, d->path[1] ? "/" : "", name);
     const struct place *place = hash_get(&p->names, path);
-    if (!place)
-        return;
-    LIST_FOREACH (it, &place->links) {
-        struct places_subject *s = container_of(it, struct place_link, of_place)->subject;
-        s->fn(s, mask);
-    }
+    if (place)
+        tell_subjects(place, mask);
+}
+
+/* The directory is another one than before. Of what is in it now only its listeners want to know
+ * everything; to others it is one of the places that their path goes through. Returns true if it
+ * has listeners. */
+static bool tell_all_names(const struct places_dir *d, uint32_t mask)
+{
+    if (!list_empty(&d->listeners))
+        return true;
+    LIST_FOREACH (it, &d->names)
+        tell_subjects(container_of(it, struct place, of_dir), mask);
+    return false;
 }
 
 static void on_event(void *data, int wd, uint32_t mask, const char *name)
@@ -165,10 +183,11 @@ static void on_event(void *data, int wd, uint32_t mask, const char *name)
             continue;
         if (mask & SELF_LOST) {
             unwatch(p, d);
-            why = "a directory was moved or removed";
+            if (tell_all_names(d, mask))
+                why = "a directory was moved or removed";
         } else if (name[0]) {
             tell_name(p, d, mask, name);
-        } else {
+        } else if (tell_all_names(d, mask)) {
             why = "a directory's permissions changed";
         }
     }
@@ -232,6 +251,7 @@ static void place_drop_if_unused(struct places *p, struct place *place)
     if (!list_empty(&place->links))
         return;
     (void)hash_remove(&p->names, place->path);
+    list_remove(&place->of_dir);
     dir_unref(p, place->dir);
     free(place->path);
     free(place);
@@ -248,6 +268,7 @@ static int place_get(struct places *p, const char *dir, const char *path, struct
     place = calloc(1, sizeof(*place));
     if (!place)
         return -ENOMEM;
+    list_init(&place->of_dir);
     list_init(&place->links);
     place->path = strdup(path);
     int r = place->path ? dir_ref(p, dir, &place->dir) : -ENOMEM;
@@ -261,6 +282,7 @@ static int place_get(struct places *p, const char *dir, const char *path, struct
         free(place);
         return r;
     }
+    list_append(&place->dir->names, &place->of_dir);
     *ret = place;
     return 0;
 }

@@ -14,8 +14,8 @@
  * Callbacks only record and queue: they call no function of this page. */
 struct places;
 
-/* Watches were lost, events were lost, or a watched directory itself changed: everything has to be
- * looked at and watched again. */
+/* Watches or events were lost, or a directory changed in which somebody listens: everything has to
+ * be looked at and watched again. */
 typedef void places_lost_fn(void *data, const char *why);
 
 /* Also works when inotify is not to be had; then nothing can be watched, and each call says so. */

@@ -200,3 +200,23 @@ def test_other_programs_before_and_after(emperor, vassals, folder):
     server = emperor("--binary-path", "/bin/false", "--emperor-wrapper-override", folder / "none",
                      "--emperor-wrapper-override", VASSAL, "--emperor-wrapper-fallback", "/bin/true")
     became(server, "a.ini", "ready")
+
+
+def test_what_a_vassal_includes_is_looked_at_for_it_alone(govern, vassals, folder):
+    """Paths that lead nowhere, and a directory that goes, comes back and has its mode changed."""
+    (folder / "loop").symlink_to("loop")
+    common = folder / "common"
+    common.mkdir()
+    (common / "x.ini").write_text("x\n")
+    server = govern()
+    start_one(server, vassals, text=f"loyal\nfile {folder}/loop\n")
+    start_one(server, vassals, "b.ini", text=f"loyal\nfile {common}/x.ini\n")
+    common.chmod(0o700)
+    common.rename(folder / "moved")
+    common.mkdir()
+    (common / "x.ini").write_text("another\n")
+    said(server, "b.ini", "reloaded")
+    became(server, "b.ini", "ready", count=2)
+    (common / "x.ini").write_text("a third\n")
+    said(server, "b.ini", "reloaded", count=2)
+    assert server.log.find("cannot watch everything|looking at everything") == []
