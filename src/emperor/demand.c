@@ -10,16 +10,15 @@
 
 #include "base/log.h"
 
-#define BACKLOG 100
-#define MODE    0666
+static const struct sock_options options = {
+    .backlog = 100, .mode = 0666, .uid = (uid_t)-1, .gid = (gid_t)-1, .at_once = true};
 
 static void on_readable(struct loop_io *io, uint32_t events)
 {
     struct demand *d = container_of(io, struct demand, io);
 
-    (void)events;
-    if (d->listening)
-        d->on_call(d);
+    d->broken = events & (EPOLLHUP | EPOLLERR);
+    d->on_call(d);
 }
 
 static struct demand *make(struct loop *l, const char *address, void (*on_call)(struct demand *d),
@@ -52,11 +51,6 @@ int demand_adopt(struct loop *l, const char *address, const struct sock_file *fi
     d->file = *file;
     d->io.fd = fd;
     int r = addr_parse(address, &d->addr, err);
-    if (r == 0) {
-        r = loop_io_add(l, &d->io, 0);
-        if (r < 0)
-            (void)errmsg_set_errno(err, r, "cannot listen on %s", address);
-    }
     if (r < 0)
         (void)demand_free(d);
     else
@@ -67,8 +61,6 @@ int demand_adopt(struct loop *l, const char *address, const struct sock_file *fi
 int demand_new(struct loop *l, const char *address, void (*on_call)(struct demand *d), void *data,
                struct demand **ret, struct errmsg *err)
 {
-    const struct sock_options options = {
-        .backlog = BACKLOG, .mode = MODE, .uid = (uid_t)-1, .gid = (gid_t)-1, .at_once = true};
     struct addr addr;
     struct sock_file file = {0};
     int r = addr_parse(address, &addr, err);
@@ -78,30 +70,53 @@ int demand_new(struct loop *l, const char *address, void (*on_call)(struct deman
     return r < 0 ? r : demand_adopt(l, address, &file, r, on_call, data, ret, err);
 }
 
+/* A socket that a vassal has shut down is always ready, whatever is asked of the kernel: while it
+ * is not listened to, it is not in the loop at all. */
 void demand_listen(struct demand *d, bool on)
 {
+    int r = 0;
+
     if (d->listening == on)
         return;
-    int r = loop_io_modify(d->loop, &d->io, on ? EPOLLIN : 0);
+    if (on)
+        r = loop_io_add(d->loop, &d->io, EPOLLIN);
+    else
+        loop_io_remove(d->loop, &d->io);
     if (r < 0)
-        (void)log_errno(LOG_ERR, r, "%s: cannot %s connections", d->address,
-                        on ? "wait for" : "ignore");
+        (void)log_errno(LOG_ERR, r, "%s: cannot wait for connections", d->address);
     else
         d->listening = on;
 }
 
-struct demand *demand_free(struct demand *d)
+static void close_socket(struct demand *d)
 {
     const char *path = NULL;
 
+    if (d->io.fd < 0)
+        return;
+    demand_listen(d, false);
+    (void)close(d->io.fd);
+    d->io.fd = -1;
+    if (addr_path(&d->addr, &path))
+        sock_unlink(path, &d->file);
+}
+
+int demand_renew(struct demand *d, struct errmsg *err)
+{
+    close_socket(d);
+    int r = sock_listen(&d->addr, &options, &d->file, err);
+    if (r < 0)
+        return r;
+    d->io.fd = r;
+    d->broken = false;
+    return 0;
+}
+
+struct demand *demand_free(struct demand *d)
+{
     if (!d)
         return NULL;
-    if (d->io.fd >= 0) {
-        loop_io_remove(d->loop, &d->io);
-        (void)close(d->io.fd);
-        if (addr_path(&d->addr, &path))
-            sock_unlink(path, &d->file);
-    }
+    close_socket(d);
     free(d->address);
     free(d);
     return NULL;

@@ -18,7 +18,9 @@ struct demand {
     struct sock_file file;
     struct loop_io io;
     bool listening;
-    void (*on_call)(struct demand *d); /* somebody connects; called until demand_listen(d, false) */
+    bool broken; /* found when it was listened to: a process that had it has shut it down */
+    void (*on_call)(struct demand *d); /* somebody connects, or it is broken; called until
+                                          demand_listen(d, false) */
     void *data;                        /* the owner's */
 };
 
@@ -34,6 +36,10 @@ int demand_adopt(struct loop *l, const char *address, const struct sock_file *fi
 
 /* Whether connections are told of. */
 void demand_listen(struct demand *d, bool on);
+
+/* Binds the address anew; nobody listens to it then. Returns 0, or a negative errno with @err: then
+ * there is no socket any more. */
+int demand_renew(struct demand *d, struct errmsg *err) _must_check_;
 
 /* Closes the socket and removes its file. Takes NULL. */
 struct demand *demand_free(struct demand *d);

@@ -83,18 +83,39 @@ static bool has_address(const struct vassal *v, const char *address)
     return strcmp(v->demand->address, address) == 0;
 }
 
-static void on_call(struct demand *d)
-{
-    demand_listen(d, false);
-    vassal_handle(d->data, VASSAL_CALLED, "somebody connects to %s", d->address);
-}
-
 static void drop_socket(struct vassal *v)
 {
     if (!v->demand)
         return;
     (void)hash_remove(&v->realm->by_address, v->demand->address);
     v->demand = demand_free(v->demand);
+}
+
+/* Nobody can connect to the socket any more, and the vassal sleeps. */
+static void renew_socket(struct vassal *v)
+{
+    struct errmsg err = {""};
+    int r = demand_renew(v->demand, &err);
+
+    log_warning("vassal %s: it has shut down its socket, %s, which is bound anew", v->id,
+                v->demand->address);
+    if (r < 0) {
+        log_error("vassal %s: cannot wait for its first connection: %s", v->id, err.text);
+        drop_socket(v);
+        vassal_handle(v, VASSAL_FAILED, "it cannot have its socket: %s", strerror(-r));
+        return;
+    }
+    vassal_handle(v, VASSAL_CAN_SLEEP, "its socket is bound anew");
+}
+
+static void on_call(struct demand *d)
+{
+    if (d->broken) {
+        renew_socket(d->data);
+        return;
+    }
+    demand_listen(d, false);
+    vassal_handle(d->data, VASSAL_CALLED, "somebody connects to %s", d->address);
 }
 
 /* Replaces the socket. @address may be NULL. */

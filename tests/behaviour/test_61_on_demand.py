@@ -195,3 +195,24 @@ def test_two_vassals_cannot_have_one_socket(govern, vassals, sockets):
     server.wait_line(r"vassal a\.b: .* is the socket of vassal a\.ini")
     became(server, "a.b", "backoff")
     assert ask(sockets / "a.socket")
+
+
+@pytest.mark.parametrize("kind", ["UNIX", "IPv4"])
+def test_a_vassal_that_shuts_its_socket_down_does_no_harm(govern, vassals, folder, free_address, kind):
+    """The Emperor does not turn in circles over it, and has a new one when the vassal has ended."""
+    at = {"UNIX": str(folder / "x.sock"), "IPv4": free_address()}[kind]
+    (vassals.directory / "a.ini.at").write_text(f"{at}\n")
+    vassals.write("a.ini", "loyal\nserve 1\nshut\nstay\n")
+    server = govern("--emperor-on-demand-extension", ".at")
+    became(server, "a.ini", "asleep")
+    pid = ask(at)
+    said(server, "a.ini", "shut")
+    before = proc.cpu_seconds([server.pid])
+    with pytest.raises(AssertionError):
+        server.wait_line("nothing is said", timeout=0.5)
+    assert proc.cpu_seconds([server.pid]) - before < 0.2
+
+    os.kill(pid, signal.SIGKILL)
+    server.wait_line(r"warning: vassal a\.ini: it has shut down its socket, .*, which is bound anew")
+    became(server, "a.ini", "asleep", count=3)
+    assert ask(at) != pid
