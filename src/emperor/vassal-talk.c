@@ -156,7 +156,7 @@ static int on_status_failed(struct channel *c, struct message *m)
     char text[1024];
 
     (void)clean(m, text, sizeof(text));
-    if (!v->complaint[0])
+    if (!v->complaint[0] && log_limit_allows(&v->complaints, clock_now_us()))
         log_error("vassal %s: cannot start: %s", v->id, text);
     (void)clean(m, v->complaint, sizeof(v->complaint));
     return 0;
@@ -170,7 +170,9 @@ static int on_status_kept(struct channel *c, struct message *m)
     (void)clean(m, text, sizeof(text));
     v->generation = m->value;
     v->kept = true;
-    log_warning("vassal %s: reload failed: %s; the old generation goes on serving", v->id, text);
+    if (log_limit_allows(&v->complaints, clock_now_us()))
+        log_warning("vassal %s: reload failed: %s; the old generation goes on serving", v->id,
+                    text);
     vassal_handle(v, VASSAL_SAID_KEPT, "reload failed: %s", text);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/macro.h"
 #include "base/proc.h"
 #include "emperor/demand.h"
@@ -100,6 +101,7 @@ struct vassal {
     uint64_t ready_mono_us;        /* of the first time, monotonic; 0: not yet */
     uint32_t generation, workers;
     char complaint[192]; /* why it cannot go on, by its own words */
+    struct log_limit complaints;
 
     /* Of all lives */
     time_t first_run, last_run, last_ready, last_accepting, last_loyal, last_heartbeat;

@@ -229,6 +229,15 @@ def test_reasons(govern, vassals, folder):
     assert stats.vassal(server.stats, "b.ini")["generation"] == 2
 
 
+def test_the_log_is_not_filled_with_complaints(govern, vassals):
+    server = govern()
+    start_one(server, vassals, text="loyal\ncomplain 20000\n")
+    said(server, "a.ini", "complained")
+    vassals.remove("a.ini")
+    became(server, "a.ini", "gone")
+    assert 0 < len(server.log.find("cannot start: |of nothing")) < 2000
+
+
 def test_what_a_configuration_includes_is_watched(govern, vassals, folder):
     common = folder / "common.ini"
     common.write_text("x\n")
