@@ -334,6 +334,8 @@ static void stop(struct vassal *v)
 
 static void kill_now(struct vassal *v)
 {
+    if (!vassal_runs(v)) /* a reinforcement is told to go when it has ended */
+        return;
     (void)proc_signal(&v->proc, SIGKILL); /* ESRCH: it has ended, and its pidfd says so */
     kill_group(v);
 }

@@ -48,6 +48,14 @@ def test_they_go_with_whom_they_reinforce(govern, vassals):
     assert stats.read(server.stats)["vassals"] == []
 
 
+def test_one_that_hangs_up_is_killed_and_no_more(govern, vassals):
+    server = govern("--emperor-broodlord", 1, "--emperor-curse-tolerance", "0.3")
+    vassals.write("a.ini", "loyal\nsos 1\nhang-up\n")
+    became(server, "a.ini:zerg", "lost")
+    assert "killed by signal 9" in became(server, "a.ini:zerg", "gone")
+    assert stats.vassal(server.stats, "a.ini")
+
+
 def test_without_the_option_nobody_comes(govern, vassals):
     server = govern()
     start_one(server, vassals, text="loyal\nsos 2\n")
