@@ -19,6 +19,11 @@ bool config_push_is_busy(const struct config_push *p)
     return p->text && p->n_sent < p->head_len + p->len;
 }
 
+bool config_push_has_waiting(const struct config_push *p)
+{
+    return p->next || (config_push_is_busy(p) && p->n_sent == 0);
+}
+
 void config_push_close(struct config_push *p)
 {
     if (p->io.fd >= 0)

@@ -57,5 +57,8 @@ int config_push_send(struct config_push *p, const char *text, size_t len) _must_
 /* True while there is something to send. */
 bool config_push_is_busy(const struct config_push *p);
 
+/* True while the text of the last config_push_send() waits, and nothing of it has been sent. */
+bool config_push_has_waiting(const struct config_push *p);
+
 /* Closes without calling back. Does nothing to a closed one. */
 void config_push_close(struct config_push *p);

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "emperor/config-push.h"
 
 struct vassal_config {
     struct config_push push;
     struct vassal *vassal;
+    uint64_t stamp_ns; /* of the text that was queued last */
 };
 
 static void on_event(struct config_push *p, enum config_push_event event, int error)
@@ -55,8 +57,12 @@ void vassal_config_send(struct vassal *v)
 
     if (!v->config || !item || !item->config)
         return; /* it has a file */
+    /* A vassal can ask faster than texts are copied. */
+    if (config_push_has_waiting(&v->config->push) && v->config->stamp_ns == item->stamp.mtime_ns)
+        return;
     int r = config_push_send(&v->config->push, item->config, item->config_len);
-    if (r < 0)
+    v->config->stamp_ns = item->stamp.mtime_ns;
+    if (r < 0 && log_limit_allows(&v->complaints, clock_now_us()))
         (void)log_errno(LOG_ERR, r, "vassal %s: cannot send its configuration", v->id);
 }
 

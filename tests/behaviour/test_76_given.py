@@ -116,3 +116,28 @@ def test_refused(govern_given, vassals, ctl, folder, arguments, complaint):
     done = ctl(*arguments, text="[liege]\n")
     assert done.returncode == 1 and complaint in done.stderr
     server.kill(signal.SIGUSR1)
+
+
+GREEDY = """#!/usr/bin/python3
+import os
+emperor, config = int(os.environ["UWSGI_EMPEROR_FD"]), int(os.environ["UWSGI_EMPEROR_FD_CONFIG"])
+os.read(config, 1000)
+os.write(emperor, bytes([2]) * 50000 + bytes([1]))  # ready, when all that is heard
+os.read(emperor, 1)
+os.close(config)
+os.write(emperor, bytes([2]) * 50000 + bytes([1]))
+os.read(emperor, 1)
+"""
+
+
+def test_a_vassal_that_asks_all_the_time_holds_up_nobody(govern_given, ctl, folder):
+    """It does not read what it asks for, and then not even can."""
+    program = folder / "greedy"
+    program.write_text(GREEDY)
+    program.chmod(0o755)
+    server = govern_given("--binary-path", program)
+    for n in range(2):
+        text = f"; {n}\n" + "; padding\n" * 500_000
+        done = ctl("add", "shop.ini", "--wait", text=text)
+        assert done.returncode == 0, done.stderr
+    assert len(server.log.find("configuration")) < 500

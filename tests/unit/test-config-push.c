@@ -157,9 +157,12 @@ static void test_asked_again(void **state)
     vassal.keeps = true;
     assert_int_equal(config_push_send(&push, "old", 3), 0);
     assert_int_equal(config_push_send(&push, text, LARGE), 0); /* nothing has been sent yet */
+    assert_true(config_push_has_waiting(&push));
     while (push.n_sent == 0)
         push.io.fn(&push.io, EPOLLOUT);
+    assert_false(config_push_has_waiting(&push));
     assert_int_equal(config_push_send(&push, "lost", 4), 0);
+    assert_true(config_push_has_waiting(&push));
     assert_int_equal(config_push_send(&push, "last", 4), 0);
     run_for(1);
     assert_int_equal(events[0], CONFIG_PUSH_SENT);
