@@ -16,6 +16,8 @@
 #include "base/strv.h"
 #include "conf/load.h"
 
+static const char where[] = "environment";
+
 static bool is_reserved(const char *name, size_t len)
 {
     static const char *const reserved[] = {
@@ -49,7 +51,7 @@ static int add_variable(struct loader *l, const char *text)
         return r;
     for (char *c = buf_at(&key); *c != '\0'; c++)
         *c = (char)(*c == '_' ? '-' : tolower((unsigned char)*c));
-    return loader_add(l, buf_at(&key), text + len + 1, "environment", 0);
+    return loader_add(l, buf_at(&key), text + len + 1, where, 0);
 }
 
 int environment_read(struct loader *l)
@@ -65,4 +67,9 @@ int environment_read(struct loader *l)
                 return r;
         }
     return 0;
+}
+
+bool environment_said(const struct conf_setting *s)
+{
+    return s->line == 0 && strcmp(s->file, where) == 0;
 }

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 #include "conf/declare.h"
+#include "conf/environment.h"
 #include "conf/expand.h"
 #include "conf/format.h"
 #include "conf/meta.h"
@@ -266,43 +267,83 @@ static struct trust trust_in_names(const struct magic *m)
     return trust;
 }
 
+/* Appends @text to @out, with the magic variables @m replaced and as a string. What is put together
+ * with names may do no more than these: *@trust. *@ret_unknown is as magic_expand() says. */
+static int replace_magic(const struct magic *m, const char *text, struct buf *out,
+                         struct trust *trust, char *ret_unknown)
+{
+    int r = magic_expand(m, text, out, ret_unknown);
+
+    if (r == 0)
+        r = buf_append(out, "", 1);
+    if (r == 0 && strcmp(buf_at(out), text) != 0)
+        *trust = trust_weaker(*trust, trust_in_names(m));
+    return r;
+}
+
+static int warn_of_unknown(struct loader *l, const struct conf_setting *s, char unknown)
+{
+    if (unknown <= ' ' || unknown >= 0x7f)
+        return 0;
+    return setting_warn(s, &l->conf->warnings,
+                        "%%%c is no magic variable and is left as it is (%%%% is a percent sign)",
+                        unknown);
+}
+
 /* The setting with its magic variables replaced goes the way of all settings. */
 static int add_line(struct reading *rd, const struct conf_line *line)
 {
     struct loader *l = rd->l;
+    struct load_frame *f = rd->frame;
+    const struct conf_setting s = {.file = f->spec, .line = line->number};
     struct magic m = l->magic;
     _cleanup_(buf_done) struct buf key = {0};
     _cleanup_(buf_done) struct buf value = {0};
+    struct trust of_key = f->trust, of_value = f->trust;
     char unknown_key = '\0', unknown = '\0';
 
-    rd->frame->magic.section = section_name(rd->frame, line->section);
-    m.file = &rd->frame->magic;
+    f->magic.section = section_name(f, line->section);
+    m.file = &f->magic;
     if (!m.first)
         m.first = m.file;
 
-    int r = magic_expand(&m, line->key, &key, &unknown_key);
+    int r = replace_magic(&m, line->key, &key, &of_key, &unknown_key);
     if (r == 0)
-        r = magic_expand(&m, line->value, &value, &unknown);
+        r = replace_magic(&m, line->value, &value, &of_value, &unknown);
     if (r == 0)
-        r = buf_append(&key, "", 1);
-    if (r == 0)
-        r = buf_append(&value, "", 1);
+        r = warn_of_unknown(l, &s, unknown != '\0' ? unknown : unknown_key);
     if (r < 0)
         return r;
-    l->trust = rd->frame->trust;
-    if (strcmp(buf_at(&value), line->value) != 0)
-        l->trust = trust_weaker(l->trust, trust_in_names(&m));
-    if (unknown == '\0')
-        unknown = unknown_key;
-    if (unknown > ' ' && unknown < 0x7f) {
-        const struct conf_setting s = {.file = rd->frame->spec, .line = line->number};
-        r = setting_warn(&s, &l->conf->warnings,
-                         "%%%c is no magic variable and is left as it is (%%%% is a percent sign)",
-                         unknown);
+    l->trust = of_value;
+    return loader_add(l, buf_at(&key), buf_at(&value), f->spec, line->number);
+}
+
+/* Values in the environment may have names of the first configuration in them, which nobody knew
+ * when they were read. */
+static int expand_environment(struct loader *l)
+{
+    struct magic m = l->magic;
+
+    m.file = m.first;
+    for (size_t i = 0; m.first && i < l->list.n_items; i++) {
+        struct conf_setting *s = &l->list.items[i];
+        _cleanup_(buf_done) struct buf value = {0};
+        char unknown = '\0';
+
+        if (!environment_said(s))
+            continue;
+        int r = replace_magic(&m, s->value, &value, &s->trust, &unknown);
+        if (r == 0)
+            r = warn_of_unknown(l, s, unknown);
         if (r < 0)
             return r;
+        char *text = strdup(buf_at(&value));
+        if (!text)
+            return -ENOMEM;
+        free(s->value);
+        s->value = text;
     }
-    return loader_add(l, buf_at(&key), buf_at(&value), rd->frame->spec, line->number);
+    return 0;
 }
 
 /* True if what stands in @section is wanted of @f. */
@@ -487,7 +528,7 @@ static int finish_meta(struct loader *l)
 
 int loader_finish(struct loader *l)
 {
-    int r = 0;
+    int r = expand_environment(l);
 
     for (size_t i = 0; r == 0 && i < l->n_inherits; i++) { /* what is read may inherit more */
         struct load_inherit inherit = l->inherits[i];

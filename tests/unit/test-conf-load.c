@@ -211,6 +211,45 @@ static void test_environment_options(void **state)
     assert_string_equal(f->conf.unenv.items[0], "B");
 }
 
+static void test_names_in_the_environment(void **state)
+{
+    struct fixture *f = *state;
+
+    f->environ[0] = "UWSGI_A=/tmp/%n.sock %N %x %%n %(b)";
+    f->environ[1] = "UWSGI_INI=app.ini";
+    f->environ[2] = "LIEGE_B=%s %q";
+    fixture_write(f, "app.ini", "[liege]\nc = %%n\ninclude = part.ini\n");
+    fixture_write(f, "part.ini", "[liege]\nd = %(a)\n");
+    assert_int_equal(fixture_load(f, "--set", "e=%n", NULL), 0);
+    assert_settings(f, "a=/tmp/app.sock app liege %n app.ini %q;c=%n;"
+                       "d=/tmp/app.sock app liege %n app.ini %q;b=app.ini %q;e=%n;");
+    assert_int_equal(f->conf.warnings.n_items, 1);
+    assert_string_equal(f->conf.warnings.items[0],
+                        "environment: %q is no magic variable and is left "
+                        "as it is (%% is a percent sign)");
+}
+
+static void test_without_a_configuration_there_are_no_names(void **state)
+{
+    struct fixture *f = *state;
+
+    f->environ[0] = "UWSGI_A=%n %h";
+    assert_int_equal(fixture_load(f, "--set", "b=1", NULL), 0);
+    assert_settings(f, "a=%n %h;b=1;");
+}
+
+static void test_a_name_is_no_command_in_the_environment(void **state)
+{
+    struct fixture *f = *state;
+
+    f->environ[0] = "UWSGI_A=@(exec://echo %n)";
+    fixture_write(f, "app.ini", "[liege]\n");
+    assert_int_equal(fixture_load(f, "app.ini", NULL), 0);
+    assert_settings(f, "a=app;");
+    fixture_write(f, "a;b.ini", "[liege]\n");
+    assert_int_equal(fixture_load(f, "a;b.ini", NULL), -EPERM);
+}
+
 static void test_actions(void **state)
 {
     struct fixture *f = *state;
@@ -412,6 +451,9 @@ int main(void)
         TEST(test_many_files),
         TEST(test_set),
         TEST(test_environment_options),
+        TEST(test_names_in_the_environment),
+        TEST(test_without_a_configuration_there_are_no_names),
+        TEST(test_a_name_is_no_command_in_the_environment),
         TEST(test_actions),
         TEST(test_exit),
         TEST(test_fallback),
