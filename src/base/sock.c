@@ -175,10 +175,11 @@ static int listen_path(int fd, const struct addr *a, const char *path, const str
 }
 
 /* Options of a TCP socket. Those of the connections that it takes are inherited from it (tcp(7)):
- * an answer in several pieces must not wait for the client's acknowledgements. In all protocols
- * here the client speaks first: a connection is worth waking somebody when its first bytes are
- * there, or after a second without any. */
-static int set_tcp_options(int fd, int family, const char *name, struct errmsg *err)
+ * an answer in several pieces must not wait for the client's acknowledgements. Where the client
+ * speaks first a connection is worth waking somebody when its first bytes are there, or after a
+ * second without any. */
+static int set_tcp_options(int fd, int family, const char *name, const struct sock_options *o,
+                           struct errmsg *err)
 {
     int on = 1;
 
@@ -188,7 +189,7 @@ static int set_tcp_options(int fd, int family, const char *name, struct errmsg *
         return errmsg_set_errno(err, -errno, "cannot set SO_REUSEADDR of %s", name);
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
         return errmsg_set_errno(err, -errno, "cannot set TCP_NODELAY of %s", name);
-    if (setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on)) < 0)
+    if (!o->speaks_first && setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on)) < 0)
         return errmsg_set_errno(err, -errno, "cannot set TCP_DEFER_ACCEPT of %s", name);
     return 0;
 }
@@ -196,8 +197,8 @@ static int set_tcp_options(int fd, int family, const char *name, struct errmsg *
 static int listen_other(int fd, const struct addr *a, const char *name,
                         const struct sock_options *o, struct errmsg *err)
 {
-    int r =
-        a->sa.any.sa_family == AF_UNIX ? 0 : set_tcp_options(fd, a->sa.any.sa_family, name, err);
+    int family = a->sa.any.sa_family;
+    int r = family == AF_UNIX ? 0 : set_tcp_options(fd, family, name, o, err);
 
     if (r < 0)
         return r;

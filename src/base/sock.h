@@ -26,6 +26,7 @@ struct sock_options {
     uid_t uid;   /* its owner, -1: whoever we are */
     gid_t gid;
     bool at_once;                 /* whoever listens there is not waited for */
+    bool speaks_first;            /* clients send nothing: they are seen when they connect */
     const struct sock_kept *kept; /* this is it; nothing is bound. NULL, or with fd -1: make one */
 };
 

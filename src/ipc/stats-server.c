@@ -151,6 +151,7 @@ int stats_server_new(struct loop *loop, const char *option, const char *address,
                      struct errmsg *err)
 {
     struct sock_options options = {.backlog = BACKLOG,
+                                   .speaks_first = true,
                                    .mode = 0660,
                                    .uid = owner->set_uid ? owner->uid : (uid_t)-1,
                                    .gid = owner->set_gid ? owner->gid : (gid_t)-1,

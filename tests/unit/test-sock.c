@@ -453,6 +453,23 @@ static void test_ip(void **state)
     }
 }
 
+/* A client that sends nothing is waited for only where it is the one to speak. */
+static void test_who_speaks_first(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct sock_options o = usual;
+        struct sock_file file = {0};
+        int deferred = -1;
+        socklen_t len = sizeof(deferred);
+
+        o.speaks_first = first;
+        _cleanup_close_ int fd = must_listen("127.0.0.1:0", &o, &file);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &deferred, &len), 0);
+        assert_int_equal(deferred > 0, !first);
+    }
+}
+
 /* "[::]" means IPv6 only, so that ":PORT" can stand beside it. */
 static void test_both_families(void **state)
 {
@@ -534,6 +551,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_forbidden_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_abstract, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_speaks_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_both_families, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dying_ip_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_descriptors, set_up, tear_down),
