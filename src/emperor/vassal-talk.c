@@ -222,6 +222,8 @@ int vassal_talk_open(struct vassal *v, int pipe_fd, int status_fd)
                                          COUNT_OF(status_rules), on_status_closed);
     if (r == 0 && pipe_fd >= 0)
         r = loop_io_add(l, &v->pipe_io, EPOLLIN);
+    if (pipe_fd < 0) /* closed before an upgrade, perhaps just before */
+        loop_timer_set(l, &v->closed_timer, clock_now_us() + CLOSED_GRACE_US);
     if (r < 0)
         vassal_talk_close(v);
     return r;

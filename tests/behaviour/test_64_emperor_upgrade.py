@@ -194,6 +194,18 @@ def test_without_privileges_as_well(govern_copy, vassals, folder):
     assert pidfile.read_text() == ""
 
 
+def test_a_pipe_that_was_closed_just_before_is_not_forgotten(govern_copy, vassals):
+    server = govern_copy("--emperor-curse-tolerance", 0.1)
+    vassals.write("a.ini", "loyal\nhang-up\n")
+    said(server, "a.ini", "started")
+    os.kill(server.pid, signal.SIGSTOP)
+    server.kill(signal.SIGUSR2)
+    os.kill(server.pid, signal.SIGCONT)
+    server.wait_line(DONE)
+    became(server, "a.ini", "lost")
+    said(server, "a.ini", "started", count=2)
+
+
 def test_no_request_fails(start, vassals, folder, release):
     """Applications of liege, whose requests the Emperor has nothing to do with."""
     instance = programs.LIEGE.parent / "liege-instance"
