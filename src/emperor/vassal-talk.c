@@ -31,6 +31,8 @@ static void on_ready(struct vassal *v)
     v->last_ready = time(NULL);
     if (v->ready_mono_us == 0)
         v->ready_mono_us = now;
+    if (v->state == VASSAL_RELOADING) /* the new generation may have been told to send none */
+        loop_timer_clear(v->realm->loop, &v->heart);
     vassal_handle(v, VASSAL_SAID_READY, "it serves after %.2f s",
                   (double)(now - v->asked_mono_us) / US_PER_SEC);
 }

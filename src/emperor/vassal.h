@@ -88,7 +88,7 @@ struct vassal {
     struct loop_io end_io;          /* the pidfd: readable when the process has ended */
     struct loop_io pipe_io;         /* fd -1: closed */
     struct loop_timer closed_timer; /* the pipe was closed, and the process may just be ending */
-    struct loop_timer heart;        /* set once it has sent a heartbeat */
+    struct loop_timer heart;        /* set once its generation has sent a heartbeat */
     struct channel status;
     struct vassal_log log;
     struct vassal_config *config; /* vassal-config.c; NULL: its configuration is in a file */

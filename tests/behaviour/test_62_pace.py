@@ -100,6 +100,17 @@ def test_no_heartbeat_is_a_reload_and_then_the_end(govern, vassals):
     assert proc.alive(pid)
 
 
+def test_after_a_reload_heartbeats_are_expected_from_the_first_one_on(govern, vassals):
+    """A configuration that no longer has them would be reloaded for ever."""
+    server = govern("--emperor-required-heartbeat", "0.2")
+    pid = start_one(server, vassals, text="loyal\nbeats 1\n")["pid"]
+    became(server, "a.ini", "ready", count=2)
+    start_one(server, vassals, "b.ini", "loyal\nbeats 1\n")  # as long again, and longer
+    became(server, "b.ini", "ready", count=2)
+    assert len(server.log.find("a.ini: ready -> reloading")) == 1
+    assert proc.alive(pid)
+
+
 def test_a_vassal_that_does_not_answer_is_asked_where_it_hangs_and_killed(govern, vassals):
     server = govern("--emperor-required-heartbeat", "0.3")
     pid = start_one(server, vassals, text="loyal\nbeats 1\n")["pid"]
