@@ -95,6 +95,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,    VASSAL_BACKOFF },
         [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,    VASSAL_RESTING },
         [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP,    VASSAL_ASLEEP },
+        [VASSAL_FAILED]         = { VASSAL_DELAY,    VASSAL_BACKOFF },
     },
     [VASSAL_OUTDATED] = {
         [VASSAL_CHANGED]        = { VASSAL_RELOAD,   VASSAL_RELOADING },
@@ -110,6 +111,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,    VASSAL_BACKOFF },
         [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,    VASSAL_RESTING },
         [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP,    VASSAL_ASLEEP },
+        [VASSAL_FAILED]         = { VASSAL_DELAY,    VASSAL_BACKOFF },
     },
     /* Accepting and loyal may still come from the old generation: only ready ends a reload. */
     [VASSAL_RELOADING] = {
@@ -128,6 +130,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,    VASSAL_BACKOFF },
         [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,    VASSAL_RESTING },
         [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP,    VASSAL_ASLEEP },
+        [VASSAL_FAILED]         = { VASSAL_DELAY,    VASSAL_BACKOFF },
     },
     [VASSAL_STOPPING] = {
         [VASSAL_ADDED]          = { VASSAL_CURSE,    VASSAL_RESTARTING },
@@ -137,6 +140,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_ENDED_EARLY]    = { VASSAL_RELEASE,  VASSAL_GONE },
         [VASSAL_ENDED_EXILED]   = { VASSAL_RELEASE,  VASSAL_GONE },
         [VASSAL_CAN_SLEEP]      = { VASSAL_RELEASE,  VASSAL_GONE },
+        [VASSAL_FAILED]         = { VASSAL_RELEASE,  VASSAL_GONE },
     },
     [VASSAL_RESTARTING] = {
         [VASSAL_REMOVED]        = { VASSAL_CURSE,    VASSAL_STOPPING },
@@ -162,6 +166,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_ENDED_EARLY]    = { VASSAL_ENTER,    VASSAL_RESTING },
         [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,    VASSAL_RESTING },
         [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP,    VASSAL_ASLEEP },
+        [VASSAL_FAILED]         = { VASSAL_DELAY,    VASSAL_BACKOFF },
     },
     /* Mostly it is just dying: its end, which follows, is judged as if the pipe were open. */
     [VASSAL_LOST] = {
@@ -176,6 +181,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_ENDED_EARLY]    = { VASSAL_DELAY,    VASSAL_BACKOFF },
         [VASSAL_ENDED_EXILED]   = { VASSAL_ENTER,    VASSAL_RESTING },
         [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP,    VASSAL_ASLEEP },
+        [VASSAL_FAILED]         = { VASSAL_DELAY,    VASSAL_BACKOFF },
     },
     [VASSAL_BACKOFF] = {
         [VASSAL_ADDED]          = { VASSAL_QUEUE,    VASSAL_WAITING },

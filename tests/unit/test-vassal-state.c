@@ -35,13 +35,13 @@ static const struct {
     { VASSAL_ASLEEP,     "q...xx." "eqq." "......" "....zd." },
     { VASSAL_WAITING,    "....xxq" "e..s" "......" "....zdq" },
     { VASSAL_STARTING,   ".kkktk." "t..." "e.eetc" "uhdezd." },
-    { VASSAL_READY,      ".rqttk." "t..." "....tc" "rhdez.." },
-    { VASSAL_OUTDATED,   ".r.ttk." "t..r" "....tc" "rhdez.." },
-    { VASSAL_RELOADING,  ".rrttk." "t..." "ee..tc" "uhdez.." },
-    { VASSAL_STOPPING,   "c....k." "...." "......" ".xxxx.k" },
+    { VASSAL_READY,      ".rqttk." "t..." "....tc" "rhdezd." },
+    { VASSAL_OUTDATED,   ".r.ttk." "t..r" "....tc" "rhdezd." },
+    { VASSAL_RELOADING,  ".rrttk." "t..." "ee..tc" "uhdezd." },
+    { VASSAL_STOPPING,   "c....k." "...." "......" ".xxxxxk" },
     { VASSAL_RESTARTING, "....ck." "c..." "......" ".qqqzdk" },
-    { VASSAL_RETIRING,   ".cccck." "cc.." "......" ".eeez.k" },
-    { VASSAL_LOST,       ".kkkkk." "k..." "......" ".hdez.k" },
+    { VASSAL_RETIRING,   ".cccck." "cc.." "......" ".eeezdk" },
+    { VASSAL_LOST,       ".kkkkk." "k..." "......" ".hdezdk" },
     { VASSAL_BACKOFF,    "qqqqxxq" "eq.." "......" "....zdh" },
     { VASSAL_RESTING,    "qqqqxx." "eq.." "......" "....zd." },
     { VASSAL_HOLDING,    "....ck." ".c.." "......" ".eeeeek" },
@@ -145,6 +145,16 @@ static void test_every_state_can_be_left(void **state)
     }
 }
 
+/* No state stays when its process has ended, whatever the end was like. */
+static void test_every_end_counts(void **state)
+{
+    (void)state;
+    for (int s = 0; s < VASSAL_GONE; s++)
+        for (int e = 0; has_process((enum vassal_state)s) && e < VASSAL_EVENT_COUNT; e++)
+            if (is_end((enum vassal_event)e))
+                assert_false(has_process(vassal_step((enum vassal_state)s, (enum vassal_event)e).next));
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -159,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_cell),
         cmocka_unit_test(test_every_state_can_be_left),
+        cmocka_unit_test(test_every_end_counts),
         cmocka_unit_test(test_names),
     };
 
