@@ -112,7 +112,7 @@ static bool settle(struct control_client *cl, const struct vassal *v)
     enum progress p = progress_of[v->state];
     bool down = cl->command->goal_is_down;
 
-    if (p == MOVING || v->question)
+    if (p == MOVING || (v->question && v->state != VASSAL_GONE))
         return false;
     if (!down && p == UP && v->kept)
         put_outcome(cl, v, "the new generation could not be started, the old one goes on serving");

@@ -204,9 +204,19 @@ static void renew(struct vassal *v, enum vassal_event event, const char *why)
     if (v->zerg > 0)
         return; /* whom it reinforces dismisses it */
     dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
+    if (v->state == VASSAL_STOPPING)
+        return; /* it is not to be loaded any more */
     if (v->state == VASSAL_ASLEEP)
         vassal_hook_run(v, VASSAL_HOOK_CHANGED);
-    vassal_settle(v, waits && event != VASSAL_MOVED ? VASSAL_ADDED : event, why);
+    vassal_settle(v, waits ? VASSAL_ADDED : event, why);
+}
+
+/* Its configuration is there again while its process ends: that it is started afterwards does not
+ * wait for its socket to be known. */
+static void restart(struct vassal *v)
+{
+    vassal_handle(v, VASSAL_ADDED, "its configuration is back");
+    vassal_settle(v, VASSAL_ADDED, "its configuration is back");
 }
 
 int court_take_in(struct court *c, struct vassal *v)
@@ -226,9 +236,11 @@ int court_take_in(struct court *c, struct vassal *v)
 static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item)
 {
     bool same = stamp_same_version(&v->stamp, &item->stamp), same_files = true;
+    bool unsettled = v->unsettled;
     struct stat st;
 
     v->restored = false;
+    v->unsettled = false;
     v->monitor = m;
     v->place = m->place;
     vassal_set_item(v, item);
@@ -240,8 +252,10 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
         same_files &= stamp_same_version(&now, &v->files[i].stamp);
     }
     if (v->state == VASSAL_STOPPING)
-        vassal_settle(v, VASSAL_ADDED, "its configuration is back");
-    else if (!same)
+        restart(v);
+    else if (unsettled && v->state == VASSAL_HELD)
+        vassal_settle(v, VASSAL_RESUMED, "an operator wants it to be started");
+    else if (!same || unsettled)
         renew(v, VASSAL_CHANGED, "its configuration changed");
     else if (!same_files && !v->realm->conf->no_include_watch)
         renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
@@ -276,7 +290,7 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
     }
     if (v) {
         vassal_set_item(v, item);
-        vassal_settle(v, VASSAL_ADDED, "its configuration is back");
+        restart(v);
         return;
     }
     r = vassal_new(&c->realm, m, item, id, &v);

@@ -31,30 +31,30 @@ struct job {
     char output[OUTPUT_MAX_BYTES + 1];
 };
 
-static void close_output(struct job *e)
+static void close_output(struct job *j)
 {
-    if (e->out.fd < 0)
+    if (j->out.fd < 0)
         return;
-    loop_io_remove(e->loop, &e->out);
-    (void)close(e->out.fd);
-    e->out.fd = -1;
+    loop_io_remove(j->loop, &j->out);
+    (void)close(j->out.fd);
+    j->out.fd = -1;
 }
 
 /* What is there now; what is over the bound is read and dropped. */
-static void take_output(struct job *e)
+static void take_output(struct job *j)
 {
     char rest[512];
 
-    for (int i = 0; i < 64 && e->out.fd >= 0; i++) {
-        bool room = e->len < OUTPUT_MAX_BYTES;
-        ssize_t n = room ? read(e->out.fd, e->output + e->len, OUTPUT_MAX_BYTES - e->len)
-                         : read(e->out.fd, rest, sizeof(rest));
+    for (int i = 0; i < 64 && j->out.fd >= 0; i++) {
+        bool room = j->len < OUTPUT_MAX_BYTES;
+        ssize_t n = room ? read(j->out.fd, j->output + j->len, OUTPUT_MAX_BYTES - j->len)
+                         : read(j->out.fd, rest, sizeof(rest));
         if (n < 0)
             return;
         if (n == 0)
-            close_output(e);
+            close_output(j);
         else if (room)
-            e->len += (size_t)n;
+            j->len += (size_t)n;
     }
 }
 
@@ -64,55 +64,55 @@ static void on_output(struct loop_io *io, uint32_t events)
     take_output(container_of(io, struct job, out));
 }
 
-static void kill_group(const struct job *e)
+static void kill_group(const struct job *j)
 {
-    if (e->child.proc.pid > 0)
-        (void)kill(-e->child.proc.pid, SIGKILL); /* ESRCH: it has not made its group yet */
-    (void)proc_signal(&e->child.proc, SIGKILL);
+    if (j->child.proc.pid > 0)
+        (void)kill(-j->child.proc.pid, SIGKILL); /* ESRCH: it has not made its group yet */
+    (void)proc_signal(&j->child.proc, SIGKILL);
 }
 
 static void on_late(struct loop_timer *t)
 {
-    struct job *e = container_of(t, struct job, timer);
+    struct job *j = container_of(t, struct job, timer);
 
-    e->late = true;
-    kill_group(e);
+    j->late = true;
+    kill_group(j);
 }
 
-static void release(struct job *e)
+static void release(struct job *j)
 {
-    (void)hash_remove(e->by_pid, e->pid_key);
-    loop_timer_clear(e->loop, &e->timer);
-    close_output(e);
-    loop_child_done(&e->child);
-    free(e);
+    (void)hash_remove(j->by_pid, j->pid_key);
+    loop_timer_clear(j->loop, &j->timer);
+    close_output(j);
+    loop_child_done(&j->child);
+    free(j);
 }
 
 static void on_end(struct loop_child *child, const siginfo_t *info)
 {
-    struct job *e = container_of(child, struct job, child);
+    struct job *j = container_of(child, struct job, child);
 
-    take_output(e);
+    take_output(j);
     const struct job_end end = {
         .info = *info,
-        .ok = !e->late && info->si_code == CLD_EXITED && info->si_status == 0,
-        .output = e->output,
-        .len = e->len,
+        .ok = !j->late && info->si_code == CLD_EXITED && info->si_status == 0,
+        .output = j->output,
+        .len = j->len,
     };
-    (void)hash_remove(e->by_pid, e->pid_key);
-    if (e->fn)
-        e->fn(e->data, &end);
-    release(e);
+    (void)hash_remove(j->by_pid, j->pid_key);
+    if (j->fn)
+        j->fn(j->data, &end);
+    release(j);
 }
 
-static int spawn(struct job *e, const struct job_start *s)
+static int spawn(struct job *j, const struct job_start *s)
 {
     int out[2] = {-EBADF, -EBADF};
     _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     if (null_fd < 0 || pipe2(out, O_CLOEXEC) < 0)
         return -errno;
-    e->out.fd = out[0];
+    j->out.fd = out[0];
     _cleanup_close_ int write_end = out[1];
     if (fcntl(out[0], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
@@ -125,16 +125,16 @@ static int spawn(struct job *e, const struct job_start *s)
         .fds = fds,
         .n_fds = sizeof(fds) / sizeof(*fds),
     };
-    return proc_spawn(&exec, &e->child.proc);
+    return proc_spawn(&exec, &j->child.proc);
 }
 
 int job_new(const struct job_start *s, struct job **ret)
 {
-    struct job *e = calloc(1, sizeof(*e));
+    struct job *j = calloc(1, sizeof(*j));
 
-    if (!e)
+    if (!j)
         return -ENOMEM;
-    *e = (struct job){
+    *j = (struct job){
         .loop = s->loop,
         .by_pid = s->by_pid,
         .out = {.fd = -1, .fn = on_output},
@@ -142,30 +142,35 @@ int job_new(const struct job_start *s, struct job **ret)
         .fn = s->fn,
         .data = s->data,
     };
-    loop_child_init(&e->child, on_end);
-    int r = spawn(e, s);
-    (void)snprintf(e->pid_key, sizeof(e->pid_key), "%d", (int)e->child.proc.pid);
+    loop_child_init(&j->child, on_end);
+    int r = spawn(j, s);
+    (void)snprintf(j->pid_key, sizeof(j->pid_key), "%d", (int)j->child.proc.pid);
     if (r == 0)
-        r = hash_put(e->by_pid, e->pid_key, e);
+        r = hash_put(j->by_pid, j->pid_key, j);
     if (r == 0)
-        r = loop_io_add(e->loop, &e->out, EPOLLIN);
+        r = loop_io_add(j->loop, &j->out, EPOLLIN);
     if (r == 0)
-        r = loop_child_watch(e->loop, &e->child);
+        r = loop_child_watch(j->loop, &j->child);
     if (r < 0) {
-        (void)job_free(e);
+        (void)job_free(j);
         return r;
     }
-    loop_timer_set(e->loop, &e->timer, clock_now_us() + s->limit_us);
+    loop_timer_set(j->loop, &j->timer, clock_now_us() + s->limit_us);
     if (ret)
-        *ret = e;
+        *ret = j;
     return 0;
 }
 
-struct job *job_free(struct job *e)
+pid_t job_pid(const struct job *j)
 {
-    if (!e)
+    return j->child.proc.pid;
+}
+
+struct job *job_free(struct job *j)
+{
+    if (!j)
         return NULL;
-    kill_group(e); /* the sub-reaper's reaping takes care of the corpse */
-    release(e);
+    kill_group(j); /* the sub-reaper's reaping takes care of the corpse */
+    release(j);
     return NULL;
 }

@@ -37,5 +37,8 @@ struct job_start {
 /* Returns 0 or a negative errno; @ret may be NULL if it is never given up. */
 int job_new(const struct job_start *start, struct job **ret) _must_check_;
 
+/* Of its process; the process group has the same number. */
+pid_t job_pid(const struct job *j);
+
 /* Gives it up: kills it, without a callback. Takes NULL. */
 struct job *job_free(struct job *j);

@@ -160,8 +160,7 @@ static void settled(struct vassal *v, char *address, enum vassal_event event, co
         v->moves = !has_address(v, address);
         v->next_address = v->moves ? TAKE_PTR(address) : NULL;
         free(address);
-        bool matters = v->moves && (event == VASSAL_CHANGED || event == VASSAL_RENEWED);
-        vassal_handle(v, matters ? VASSAL_MOVED : event, "%s", why);
+        vassal_handle(v, v->moves ? VASSAL_MOVED : event, "%s", why);
         return;
     }
     int r = set_address(v, address);
@@ -185,14 +184,19 @@ static void on_answer(void *data, const struct job_end *end)
         log_error("vassal %s: emperor-on-demand-exec %s, so it does not run on demand", v->id,
                   proc_describe_end(&end->info, how, sizeof(how)));
     settled(v, end->ok ? first_line(end->output) : NULL, q->event, q->why);
+    if (v->realm->on_state)
+        v->realm->on_state(v->realm, v); /* that it is known now is worth a look by itself */
 }
 
-/* Puts the question; the answer goes on. */
+/* Puts the question; the answer goes on. What a question before it was for is not lost if the new
+ * event does nothing: who is new, or is to be started, still is when its file is touched. */
 static int ask(struct vassal *v, enum vassal_event event, const char *why)
 {
     _cleanup_free_ char *script = NULL;
     struct question *q = calloc(1, sizeof(*q));
 
+    if (v->question && vassal_step(v->state, event).action == VASSAL_IGNORE)
+        event = v->question->event;
     forget_question(v);
     if (!q || asprintf(&script, "%s \"$1\"", v->realm->conf->on_demand_exec) < 0) {
         free(q);
@@ -262,9 +266,27 @@ int vassal_settle_adopt(struct vassal *v, const char *address, const struct sock
     return r;
 }
 
-void vassal_settle_done(struct vassal *v)
+bool vassal_settle_is_owed(const struct vassal *v)
+{
+    const struct question *q = v->question;
+
+    return v->unsettled || v->moves ||
+           (q && (v->state != VASSAL_HELD || q->event == VASSAL_RESUMED));
+}
+
+pid_t vassal_settle_pid(const struct vassal *v)
+{
+    return v->question ? job_pid(v->question->job) : 0;
+}
+
+void vassal_settle_forget(struct vassal *v)
 {
     forget_question(v);
     forget_move(v);
+}
+
+void vassal_settle_done(struct vassal *v)
+{
+    vassal_settle_forget(v);
     drop_socket(v);
 }

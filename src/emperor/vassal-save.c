@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,8 @@ json_t *vassal_save(const struct vassal *v, struct buf *blobs)
     (void)json_object_set_new(j, "state", json_string(vassal_state_name(v->state)));
     (void)json_object_set_new(j, "attributes", list_json(&v->attributes));
     (void)json_object_set_new(j, "files", files_json(v));
+    (void)json_object_set_new(j, "unsettled", json_boolean(vassal_settle_is_owed(v)));
+    put_int(j, "question_pid", vassal_settle_pid(v));
     put_int(j, "timer_us", loop_timer_is_set(&v->timer) ? (json_int_t)v->timer.at_us : 0);
     put_int(j, "heart_us", loop_timer_is_set(&v->heart) ? (json_int_t)v->heart.at_us : 0);
     for (size_t i = 0; i < COUNT_OF(fields); i++)
@@ -298,6 +301,18 @@ static int restore_process(struct vassal *v, const json_t *j)
     if (started.proc.pid <= 0 || started.proc.pidfd < 0)
         return -EPROTO;
     return vassal_adopt(v, &started);
+}
+
+/* Ends the command that was asked: nobody hears its answer. It is our child and not reaped yet, so
+ * its number is its own. */
+static void end_question(const json_t *j)
+{
+    pid_t pid = (pid_t)json_integer_value(json_object_get(j, "question_pid"));
+
+    if (pid > 1) {
+        (void)kill(-pid, SIGKILL); /* ESRCH: it has ended, or has not made its group yet */
+        (void)kill(pid, SIGKILL);
+    }
 }
 
 static int restore_demand(struct vassal *v, const json_t *d)
@@ -371,11 +386,13 @@ int vassal_restore(struct vassal_realm *realm, struct monitor *m, const json_t *
     if (r < 0)
         return r;
     v->restored = true;
+    v->unsettled = json_is_true(json_object_get(j, "unsettled"));
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         const json_t *value = json_object_get(j, fields[i].name);
         if (value)
             set_field(v, &fields[i], value);
     }
+    end_question(j);
     restore_log(v, j, blobs, n_blob_bytes);
     r = restore_rest(v, j);
     if (r < 0)

@@ -430,6 +430,8 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
         v->delay_us = 0;
         v->n_early = 0;
     }
+    if (event == VASSAL_REMOVED || event == VASSAL_CONDEMNED)
+        vassal_settle_forget(v);
     if (step.action == VASSAL_IGNORE)
         return;
     step = skip_wait(v, step, wait);

@@ -57,6 +57,7 @@ struct vassal {
     struct stamp stamp;        /* of the configuration */
     uint64_t first_stamp_us;   /* the same when it was added */
     bool restored; /* from the Emperor before an upgrade; its monitor has not told of it yet */
+    bool unsettled; /* so is what that Emperor was about to do when it knew the socket */
     uid_t uid;     /* whose it is */
     gid_t gid;
     bool program;                 /* the configuration is written by the file, when it is run */

@@ -62,6 +62,12 @@ class Log:
                     why = "the log ended" if self.ended else f"nothing for {timeout:g} s"
                     raise AssertionError(f"no line like {pattern!r} ({why}) in:\n{self.text(after)}")
 
+    def wait_more(self, after, timeout=PATIENCE):
+        """Waits until there are lines from @after on; returns whether there are."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended or len(self.lines) > after, max(0, timeout))
+            return len(self.lines) > after
+
     def wait_end(self, timeout=PATIENCE):
         with self._changed:
             return self._changed.wait_for(lambda: self.ended, timeout)
