@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A vassal that costs next to nothing, so that what is measured is its Emperor: no interpreter, no
- * allocation that lasts, one loop over the Emperor's pipe and, if it is on demand, the socket that is
- * descriptor 0. liege's Emperor and uWSGI's start it alike, with "--ini NAME".
+ * allocation that lasts, one loop over the Emperor's pipe and, if it is on demand, the socket that
+ * is descriptor 0. liege's Emperor and uWSGI's start it alike, with "--ini NAME".
  *
  * Its configuration has a word a line:
  *   loyal      says after its start that it has answered a request
@@ -68,8 +68,8 @@ static void tell(const struct vassal *v)
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int n = snprintf(text, sizeof(text), "%llu %s", (unsigned long long)clock_now_us(), v->name);
     if (fd < 0 || n < 0 ||
-        sendto(fd, text, (size_t)n, 0, (const struct sockaddr *)&v->listener,
-               sizeof(v->listener)) < 0)
+        sendto(fd, text, (size_t)n, 0, (const struct sockaddr *)&v->listener, sizeof(v->listener)) <
+            0)
         perror("vassal: cannot tell of a reload");
 }
 

@@ -2,10 +2,11 @@
 /* One configuration file: when it is looked at after something happened to it, and what follows for
  * each vassal in it.
  *
- * A new file is told as soon as it is complete: renamed into place, linked, or closed by its
- * writer; while it is being written, after a short silence. A file that is known is looked at when
- * nothing has happened to it for a little longer, so that many writes are one change, and removing
- * and creating it again (as some editors do) is a change and not an end.
+ * A file is looked at as soon as it is complete: renamed into place, linked, closed by its writer,
+ * or touched; while it is being written, after a short silence. What follows soon after a change of
+ * a file that is known waits until nothing has happened for a little longer, so that many writes
+ * are two changes at most; so does its removal, since creating it again (as some editors do) is a
+ * change and not an end.
  *
  * A file whose text is another one changes those of its vassals that it is another one for. If the
  * text is the same it was touched, which is an order for all of them, or only copied, which is
@@ -230,6 +231,7 @@ static void tell(struct entry_item *i, enum monitor_event event)
 {
     struct monitor *m = &i->entry->fm->monitor;
 
+    i->entry->told_us = loop_now_us(i->entry->fm->loop);
     m->fn(m->data, m, event, &i->item);
 }
 
@@ -424,6 +426,13 @@ void entry_look(struct entry *e)
     look_inside(e, &st);
 }
 
+/* True if a change of the file, which is known and complete, need not wait: it is there, and is not
+ * the further one of several. */
+static bool is_alone(const struct entry *e, uint64_t now)
+{
+    return !e->gone && (e->told_us == 0 || now >= e->told_us + QUIET_US);
+}
+
 void entry_touch(struct entry *e, bool complete)
 {
     uint64_t now = loop_now_us(e->fm->loop);
@@ -434,7 +443,9 @@ void entry_touch(struct entry *e, bool complete)
     list_remove(&e->news);
     if (e->first_us == 0)
         e->first_us = now;
-    uint64_t due = !told && complete ? now : MIN(now + quiet, e->first_us + latest);
+    uint64_t due = MIN(now + quiet, e->first_us + latest);
+    if (complete && (!told || is_alone(e, now)))
+        due = now;
     loop_timer_set(e->fm->loop, &e->timer, due);
 }
 

@@ -23,7 +23,9 @@ struct entry {
     struct list items;           /* struct entry_item: what was told of it */
     bool gone;                   /* its removal was seen, or a complete scan did not find it */
     bool seen;                   /* by the scan that is running */
+    bool written;                /* it is open for writing, as far as was seen */
     uint64_t first_us;           /* first of the events that are being waited out; 0: none */
+    uint64_t told_us;            /* when something was told of it; 0: never */
     struct loop_timer timer;     /* when it is looked at */
     struct list news;            /* in the monitor's list of those to be looked at soon */
     struct places_subject links; /* what it depends on beyond its own name */
@@ -36,7 +38,8 @@ struct entry *entry_free(struct entry *e);
 /* True if a vassal was told of. */
 bool entry_is_told(const struct entry *e);
 
-/* Something happened to the file of @e. With @complete nobody is writing to it any more. */
+/* Something happened to the file of @e. With @complete nobody is writing to it any more, as far as
+ * was seen. */
 void entry_touch(struct entry *e, bool complete);
 
 /* Looks at it now. The entry may be freed by that. */

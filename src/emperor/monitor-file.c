@@ -72,7 +72,7 @@ void file_monitor_found(struct file_monitor *fm, const char *name, const char *p
     }
     entry_follow(e);
     if (entry_may_differ(e))
-        entry_touch(e, true);
+        entry_touch(e, false); /* what has happened to it was not seen */
 }
 
 /* True if a file that was just created is all there already: nobody can be writing to a symbolic
@@ -82,6 +82,20 @@ static bool is_complete(const char *path)
     struct stat st;
 
     return lstat(path, &st) == 0 && (S_ISLNK(st.st_mode) || st.st_nlink > 1);
+}
+
+/* True if @mask leaves the file of @e complete, as far as was seen: its writer has closed it, it
+ * was put into its place, or its times changed while nobody wrote. */
+static bool note_writing(struct entry *e, const char *path, uint32_t mask)
+{
+    bool put = (mask & IN_MOVED_TO) || ((mask & IN_CREATE) && is_complete(path));
+
+    if (put || (mask & IN_CLOSE_WRITE))
+        e->written = false;
+    else if (mask & (IN_CREATE | IN_MODIFY))
+        e->written = true;
+    return put || (mask & IN_CLOSE_WRITE) ||
+           ((mask & IN_ATTRIB) && entry_is_told(e) && !e->written);
 }
 
 void file_monitor_noticed(struct file_monitor *fm, const char *name, const char *path,
@@ -96,8 +110,7 @@ void file_monitor_noticed(struct file_monitor *fm, const char *name, const char 
         e->gone = true;
     else if (mask & (IN_CREATE | IN_MOVED_TO))
         e->gone = false;
-    entry_touch(e, removed || (mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) ||
-                       ((mask & IN_CREATE) && is_complete(path)));
+    entry_touch(e, removed || note_writing(e, path, mask));
 }
 
 /* Lists what is there and marks what is not there any more. */

@@ -36,9 +36,8 @@ def test_what_a_vassal_is_started_with(govern, vassals):
 def test_life_follows_the_file(govern, vassals):
     server = govern()
     first = start_one(server, vassals)
-    for n in range(5):
-        vassals.path("a.ini").write_text(f"loyal\nwrite {n}\n")
-    assert said(server, "a.ini", "reloaded")["words"]["write"] == "4"
+    vassals.write("a.ini", "loyal\nwrite 1\n")
+    assert said(server, "a.ini", "reloaded")["words"]["write"] == "1"
     became(server, "a.ini", "ready", count=2)
     vassals.remove("a.ini")
     assert said(server, "a.ini", "stop")["byte"] == 0
@@ -47,6 +46,17 @@ def test_life_follows_the_file(govern, vassals):
     assert len(server.log.find('"event": "started"')) == 1
     assert not proc.alive(first["pid"])
     assert stats.read(server.stats)["vassals"] == []
+
+
+def test_many_writes_are_two_reloads_at_most(govern, vassals):
+    server = govern()
+    start_one(server, vassals)
+    for n in range(5):
+        vassals.path("a.ini").write_text(f"loyal\nwrite {n}\n")
+    server.wait_line(r'"event": "reloaded".*"write": "4"')
+    vassals.remove("a.ini")
+    became(server, "a.ini", "gone")
+    assert len(server.log.find('"event": "reloaded"')) <= 2
 
 
 def test_an_editor_that_replaces_the_file_reloads(govern, vassals):

@@ -46,6 +46,7 @@ static struct {
     struct liege_list told;
     struct loop_timer patience, silence;
     unsigned serial;
+    char again[256]; /* is written twice when something is told */
 } t;
 
 /* Verbs. @a and @b are the words as written, absolute unless the verb says otherwise. */
@@ -60,6 +61,12 @@ static void do_write(const char *a, const char *b)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, (size_t)n), n);
     assert_int_equal(close(fd), 0);
+}
+
+static void do_again_when_told(const char *a, const char *b)
+{
+    (void)b;
+    (void)snprintf(t.again, sizeof(t.again), "%s", a);
 }
 
 static void do_mkdir(const char *a, const char *b)
@@ -151,13 +158,21 @@ static const struct {
     const char *name;
     void (*fn)(const char *a, const char *b);
 } verbs[] = {
-    {"write", do_write},           {"mkdir", do_mkdir},
-    {"rmdir", do_rmdir},           {"rename", do_rename},
-    {"unlink", do_unlink},         {"link", do_link},
-    {"symlink", do_symlink},       {"touch", do_touch},
-    {"touch-link", do_touch_link}, {"age", do_age},
-    {"chmod", do_chmod},           {"include", do_include},
-    {"watch", do_watch},           {"forget-includes", do_forget_includes},
+    {"write", do_write},
+    {"mkdir", do_mkdir},
+    {"rmdir", do_rmdir},
+    {"rename", do_rename},
+    {"unlink", do_unlink},
+    {"link", do_link},
+    {"symlink", do_symlink},
+    {"touch", do_touch},
+    {"touch-link", do_touch_link},
+    {"age", do_age},
+    {"chmod", do_chmod},
+    {"include", do_include},
+    {"watch", do_watch},
+    {"forget-includes", do_forget_includes},
+    {"again-when-told", do_again_when_told},
 };
 
 static void run_command(char *command)
@@ -225,6 +240,11 @@ static void on_event(void *data, struct monitor *m, enum monitor_event event,
     assert_int_equal(strv_appendf(&t.told, "%c%s", signs[event],
                                   long_name ? item->name + strlen(t.root) + 1 : item->name),
                      0);
+    if (t.again[0]) {
+        do_write(t.again, NULL);
+        do_write(t.again, NULL);
+        t.again[0] = '\0';
+    }
     arm_silence();
 }
 
@@ -306,6 +326,9 @@ static const struct {
     {"many writes are one change",
      {{"write v/a.ini; watch v", "+a.ini"},
       {"write v/a.ini; write v/a.ini; touch v/a.ini; write v/a.ini; write v/a.ini", "*a.ini"}}},
+    {"a change soon after another one waits, and is told",
+     {{"write v/a.ini; watch v", "+a.ini"},
+      {"write v/a.ini; again-when-told v/a.ini", "*a.ini *a.ini"}}},
     {"touch is a change and chmod is not",
      {{"write v/a.ini; watch v", "+a.ini"}, {"chmod v/a.ini", ""}, {"touch v/a.ini", "*a.ini"}}},
     {"an older file in its place is a change",
