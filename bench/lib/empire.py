@@ -117,14 +117,18 @@ def patiently(ask, limit, complaint):
 
 
 def all_listen(addresses, limit):
-    """Waits until somebody listens on each of these UNIX sockets. Connects to none: that would start
-    who sleeps."""
+    """Waits until somebody listens on each of these UNIX sockets, which are in one directory. Connects
+    to none: that would start who sleeps. liege binds NAME.PID and renames that, which the kernel's
+    list does not show."""
     wanted = set(addresses)
+    directory = os.path.dirname(addresses[0])
 
     def listening():
+        there = {os.path.join(directory, name) for name in os.listdir(directory)}
         lines = pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]
         fields = [line.split(maxsplit=7) for line in lines]
-        return wanted <= {f[7] for f in fields if len(f) == 8 and int(f[3], 16) & LISTENS}
+        return wanted <= there and wanted <= {re.sub(r"\.\d+$", "", f[7]) for f in fields
+                                              if len(f) == 8 and int(f[3], 16) & LISTENS}
     patiently(listening, limit, f"of {len(wanted)} sockets some are not there")
 
 
