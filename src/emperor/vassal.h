@@ -56,9 +56,9 @@ struct vassal {
     struct vassal *lord;       /* that one; NULL: it needs nobody any more */
     struct stamp stamp;        /* of the configuration */
     uint64_t first_stamp_us;   /* the same when it was added */
-    bool restored; /* from the Emperor before an upgrade; its monitor has not told of it yet */
+    bool restored;  /* from the Emperor before an upgrade; its monitor has not told of it yet */
     bool unsettled; /* so is what that Emperor was about to do when it knew the socket */
-    uid_t uid;     /* whose it is */
+    uid_t uid;      /* whose it is */
     gid_t gid;
     bool program;                 /* the configuration is written by the file, when it is run */
     struct liege_list attributes; /* KEY=VALUE, of section [emperor] */

@@ -145,13 +145,13 @@ def test_an_operator_who_stops_it_hears_that_it_is_held(slow, vassals, answers, 
         became(slow, "a.ini", "held")
         answers.come()
         assert json.loads(answer.readline()) | {"reason": ""} == {
-            "v": 1, "vassal": "a.ini", "ok": True, "state": "held", "reason": ""}
+            "v": 1, "vassal": "a.ini", "done": True, "state": "held", "reason": ""}
 
 
 def test_what_an_operator_starts_is_started_if_it_is_touched_meanwhile(slow, vassals, answers, order):
     start_one(slow, vassals)
     with order("stop") as answer:
-        assert json.loads(answer.readline())["ok"]
+        assert json.loads(answer.readline())["done"]
     answers.wait()
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(str(answers.slow.parent / "control"))
@@ -211,7 +211,7 @@ def test_an_upgrade_asks_again_before_a_start(slow, vassals, answers):
 def test_an_upgrade_keeps_what_an_operator_wants(slow, vassals, answers, order):
     start_one(slow, vassals)
     with order("stop") as answer:
-        assert json.loads(answer.readline())["ok"]
+        assert json.loads(answer.readline())["done"]
     answers.wait()
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(str(answers.slow.parent / "control"))

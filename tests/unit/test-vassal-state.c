@@ -152,7 +152,8 @@ static void test_every_end_counts(void **state)
     for (int s = 0; s < VASSAL_GONE; s++)
         for (int e = 0; has_process((enum vassal_state)s) && e < VASSAL_EVENT_COUNT; e++)
             if (is_end((enum vassal_event)e))
-                assert_false(has_process(vassal_step((enum vassal_state)s, (enum vassal_event)e).next));
+                assert_false(
+                    has_process(vassal_step((enum vassal_state)s, (enum vassal_event)e).next));
 }
 
 static void test_names(void **state)
