@@ -37,6 +37,12 @@ struct vassal {
     struct sockaddr_un listener; /* no path: it tells nobody */
 };
 
+/* 0 of what is no number. */
+static int number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 static void read_words(struct vassal *v)
 {
     char line[256], word[16], rest[108];
@@ -49,9 +55,9 @@ static void read_words(struct vassal *v)
         v->loyal |= strcmp(word, "loyal") == 0;
         v->deaf |= strcmp(word, "deaf") == 0;
         if (strcmp(word, "exit") == 0)
-            v->exit_code = atoi(rest);
+            v->exit_code = number(rest);
         else if (strcmp(word, "serve") == 0)
-            v->serve = atoi(rest);
+            v->serve = number(rest);
         else if (strcmp(word, "tell") == 0)
             memcpy(v->listener.sun_path, rest, strlen(rest) + 1);
     }
@@ -131,7 +137,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "vassal: an Emperor starts it, with --ini NAME\n");
         return EXIT_FAILURE;
     }
-    v.pipe_fd = atoi(fd);
+    v.pipe_fd = number(fd);
     read_words(&v);
     if (fstat(0, &st) < 0 || !S_ISSOCK(st.st_mode))
         v.serve = 0;

@@ -310,8 +310,10 @@ static int add_line(struct reading *rd, const struct conf_line *line)
     int r = replace_magic(&m, line->key, &key, &of_key, &unknown_key);
     if (r == 0)
         r = replace_magic(&m, line->value, &value, &of_value, &unknown);
+    if (unknown == '\0')
+        unknown = unknown_key;
     if (r == 0)
-        r = warn_of_unknown(l, &s, unknown != '\0' ? unknown : unknown_key);
+        r = warn_of_unknown(l, &s, unknown);
     if (r < 0)
         return r;
     l->trust = of_value;
