@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness import load, proc, programs, says, stats
+from harness import proc, programs, says, stats
 from harness.foreign import VASSAL, became, said, start_one
 from harness.client import Connection
 

@@ -79,7 +79,7 @@ class Manual:
 
     def hello(self, name, settings="", directory="/opt/apps"):
         """A vassal that greets in its name on /tmp/sockets/NAME.http."""
-        self.write(f"{directory}/{name}.ini", f"""\
+        self.write(f"{directory}/{name}.ini", """\
             [uwsgi]
             http-socket = /tmp/sockets/%n.http
             wsgi-file = /opt/hello.py

@@ -4,7 +4,7 @@ import os
 import signal
 
 from harness import says, stats
-from harness.foreign import became, said, start_one
+from harness.foreign import became, start_one
 
 
 def test_commands_before_the_start_and_after_the_end(govern, vassals, folder):

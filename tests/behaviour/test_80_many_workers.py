@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from harness import client, says
+from harness import says
 from harness.client import get
 
 HELLO = """

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Time that an application takes is not held against clients: no connection is closed for silence
 while the worker was not listening."""
-import signal
 
 import pytest
 

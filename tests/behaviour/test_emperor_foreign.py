@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """An Emperor over vassals that are not liege's own: they speak the bytes of the pipe (apps/foreign).
 What is tested is the Emperor alone."""
-import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -12,7 +10,7 @@ import subprocess
 import pytest
 
 from harness import proc, programs, stats
-from harness.foreign import VASSAL, became, said, start_one
+from harness.foreign import became, said, start_one
 
 def test_what_a_vassal_is_started_with(govern, vassals):
     server = govern("--vassal-set", "processes=8", "--vassals-include", "after.ini",
