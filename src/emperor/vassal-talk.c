@@ -19,7 +19,7 @@
 #include "ipc/status.h"
 
 #define READ_BYTES   64
-#define MAX_MESSAGES 64 /* taken from a channel whose process has ended */
+#define MAX_MESSAGES 64 /* taken from a channel at once */
 
 /* A process that ends closes its pipe a moment before it can be reaped. */
 #define CLOSED_GRACE_US (100 * US_PER_MS)
@@ -35,6 +35,22 @@ static void on_ready(struct vassal *v)
         loop_timer_clear(v->realm->loop, &v->heart);
     vassal_handle(v, VASSAL_SAID_READY, "it serves after %.2f s",
                   (double)(now - v->asked_mono_us) / US_PER_SEC);
+}
+
+/* Takes what has been said on the status channel up to now. */
+static void hear_status(struct vassal *v)
+{
+    for (int i = 0; i < MAX_MESSAGES && v->status.io.fd >= 0; i++)
+        v->status.io.fn(&v->status.io, EPOLLIN);
+}
+
+/* Who counts its generations has said so on the status channel before: if this were taken for news,
+ * one that is told to reload between the two would seem to have done it. */
+static void on_ready_byte(struct vassal *v)
+{
+    hear_status(v);
+    if (v->generation == 0)
+        on_ready(v);
 }
 
 static void on_accepting(struct vassal *v)
@@ -66,7 +82,7 @@ static void on_sos(struct vassal *v)
 /* Bytes that are not here are ignored, as the protocol has it. */
 /* clang-format off */
 static void (*const byte_handlers[])(struct vassal *v) = {
-    [VASSAL_BYTE_READY]     = on_ready,
+    [VASSAL_BYTE_READY]     = on_ready_byte,
     [VASSAL_BYTE_CONFIG]    = vassal_config_send,
     [VASSAL_BYTE_ACCEPTING] = on_accepting,
     [VASSAL_BYTE_LOYAL]     = on_loyal,
@@ -240,8 +256,7 @@ void vassal_talk_close(struct vassal *v)
 
 void vassal_talk_drain(struct vassal *v)
 {
-    for (int i = 0; i < MAX_MESSAGES && v->status.io.fd >= 0; i++)
-        v->status.io.fn(&v->status.io, EPOLLIN);
+    hear_status(v);
     if (v->pipe_io.fd >= 0)
         on_pipe(&v->pipe_io, EPOLLIN);
 }

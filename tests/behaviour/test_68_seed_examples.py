@@ -282,7 +282,7 @@ def test_options_for_all_vassals(manual):
     manual.hello("a", directory="/etc/uwsgi/vassals")
     server = manual.observe("uwsgi --ini /etc/uwsgi/emperor.ini")
     serves(server, "a.ini")
-    assert stats.vassal(server.stats, "a.ini")["workers"] == 8
+    stats.wait(server.stats, "a.ini", lambda v: v["workers"] == 8)
     assert server.log.find("warning") == []
 
 

@@ -12,6 +12,7 @@ import pytest
 from harness import proc, programs, stats
 from harness.foreign import became, said, start_one
 
+
 def test_what_a_vassal_is_started_with(govern, vassals):
     server = govern("--vassal-set", "processes=8", "--vassals-include", "after.ini",
                     "--vassals-include-before", "before.ini",
@@ -55,6 +56,16 @@ def test_many_writes_are_two_reloads_at_most(govern, vassals):
     vassals.remove("a.ini")
     became(server, "a.ini", "gone")
     assert len(server.log.find('"event": "reloaded"')) <= 2
+
+
+def test_one_that_counts_its_generations_is_ready_when_it_says_the_number(govern, vassals):
+    """The byte that says it as well may come when it has been told to reload meanwhile."""
+    server = govern()
+    start_one(server, vassals, text="counts 1\n")
+    vassals.write("a.ini", "says 1 17\n")
+    assert stats.wait(server.stats, "a.ini", lambda v: v["loyal"])["state"] == "reloading"
+    vassals.write("a.ini", "counts 2\n")
+    became(server, "a.ini", "ready", count=2)
 
 
 def test_an_editor_that_replaces_the_file_reloads(govern, vassals):

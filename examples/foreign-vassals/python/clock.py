@@ -94,8 +94,8 @@ class Clock:
         self.idle_at = now + self.settings.idle if self.settings.idle else math.inf
 
     def run(self):
-        self.emperor.say(READY, ACCEPTING)
         self.emperor.explain(STATUS_READY, value=self.generation)
+        self.emperor.say(READY, ACCEPTING)
         while not self.leaving:
             self.look_at_the_time()
             wait = min(self.beat_at, self.idle_at) - time.monotonic()
