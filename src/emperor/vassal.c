@@ -102,7 +102,9 @@ static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
 {
     uint64_t now = loop_now_us(v->realm->loop);
     bool proven = v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
-    bool told = v->state == VASSAL_RESTARTING || v->state == VASSAL_RETIRING;
+    /* Who asks to be stopped and leaves the connection that it was started for would be started for
+     * it at once, again and again. */
+    bool told = v->state == VASSAL_RESTARTING || (v->state == VASSAL_RETIRING && !v->demand);
 
     if (end->si_code == CLD_EXITED && end->si_status == EXIT_EXILED)
         return VASSAL_ENDED_EXILED;

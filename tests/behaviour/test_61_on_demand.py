@@ -216,3 +216,11 @@ def test_a_vassal_that_shuts_its_socket_down_does_no_harm(govern, vassals, folde
     server.wait_line(r"warning: vassal a\.ini: it has shut down its socket, .*, which is bound anew")
     became(server, "a.ini", "asleep", count=3)
     assert ask(at) != pid
+
+
+def test_one_that_asks_to_stop_and_leaves_its_connection_waits(sleeper):
+    server, at = sleeper("says 1 22\n")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(at))
+        became(server, "a.ini", "retiring")
+        assert "starts again in 3.0 s" in became(server, "a.ini", "backoff")

@@ -40,7 +40,7 @@ static const struct {
     { VASSAL_RELOADING,  ".rrttk." "t..." "ee..tc" "uhdezd." },
     { VASSAL_STOPPING,   "c....k." "...." "......" ".xxxxxk" },
     { VASSAL_RESTARTING, "....ck." "c..." "......" ".qqqzdk" },
-    { VASSAL_RETIRING,   ".cccck." "cc.." "......" ".eeezdk" },
+    { VASSAL_RETIRING,   ".cccck." "cc.." "......" ".edezdk" },
     { VASSAL_LOST,       ".kkkkk." "k..." "......" ".hdezdk" },
     { VASSAL_BACKOFF,    "qqqqxxq" "eq.." "......" "....zdh" },
     { VASSAL_RESTING,    "qqqqxx." "eq.." "......" "....zd." },
