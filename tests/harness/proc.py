@@ -78,6 +78,11 @@ def children(pid):
                   if pp == pid and name(p) != "liege-keeper" and alive(p))
 
 
+def all_children(pid):
+    """Those that have ended and are not reaped as well."""
+    return {p for p, pp in _parents().items() if pp == pid}
+
+
 def descendants(pid):
     """All processes below @pid, parents before their children; zombies are not counted."""
     parents = _parents()
