@@ -58,7 +58,11 @@ static int append_name(struct liege_list *argv, const struct launch *l)
 {
     if (l->program)
         return append_program(argv, l->program);
-    return strv_appendf(argv, "%s%s", l->sends_config ? "emperor://" : "", l->name);
+    if (l->sends_config)
+        return strv_appendf(argv, "emperor://%s", l->name);
+    if (l->name[0] != '/' && strcmp(l->cwd, l->directory) != 0)
+        return strv_appendf(argv, "%s/%s", l->directory, l->name); /* it starts elsewhere */
+    return strv_append(argv, l->name);
 }
 
 int launch_argv(const struct launch *l, struct liege_list *ret)

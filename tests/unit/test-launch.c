@@ -43,7 +43,8 @@ static void check_strings(const struct liege_list *found, const char *const *exp
 static void test_order_of_arguments(void **state)
 {
     _cleanup_(strv_done) struct liege_list argv = {0};
-    struct launch l = {.conf = &conf, .binary = "/bin/x", .name = "app.ini"};
+    struct launch l = {
+        .conf = &conf, .binary = "/bin/x", .name = "app.ini", .directory = "/v", .cwd = "/v"};
     const char *const expected[] = {
         "/bin/x",      "--inherit", "before.ini",  "--include", "before.ini", "--set",
         "processes=8", "--set",     "harakiri=30", "--ini",     "app.ini",    "--inherit",
@@ -70,12 +71,46 @@ static void test_format_by_extension(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         _cleanup_(strv_done) struct liege_list argv = {0};
-        struct launch l = {.conf = &plain_conf, .binary = "/bin/x", .name = cases[i].name};
+        struct launch l = {.conf = &plain_conf,
+                           .binary = "/bin/x",
+                           .name = cases[i].name,
+                           .directory = "/v",
+                           .cwd = "/v"};
 
         assert_int_equal(launch_argv(&l, &argv), 0);
         assert_int_equal(argv.n_items, 3);
         assert_string_equal(argv.items[1], cases[i].option);
         assert_string_equal(argv.items[2], cases[i].name);
+    }
+}
+
+/* Names are relative to the directory that is watched. */
+static void test_a_vassal_that_starts_elsewhere(void **state)
+{
+    static const struct {
+        const char *name, *cwd, *argument;
+        bool sends_config;
+    } cases[] = {
+        {"a.ini", "/v", "a.ini", false},
+        {"a.ini", "/home", "/v/a.ini", false},
+        {"a.ini:shop", "/home", "/v/a.ini:shop", false},
+        {"/x/a.ini", "/home", "/x/a.ini", false},
+        {"a.ini", "/home", "emperor://a.ini", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        _cleanup_(strv_done) struct liege_list argv = {0};
+        struct launch l = {.conf = &plain_conf,
+                           .binary = "/bin/x",
+                           .name = cases[i].name,
+                           .directory = "/v",
+                           .cwd = cases[i].cwd,
+                           .sends_config = cases[i].sends_config};
+
+        assert_int_equal(launch_argv(&l, &argv), 0);
+        assert_string_equal(argv.items[1], "--ini");
+        assert_string_equal(argv.items[2], cases[i].argument);
     }
 }
 
@@ -111,6 +146,7 @@ static void test_check(void **state)
                        .name = "app.ini",
                        .environ = environ_of_emperor,
                        .directory = "/srv/vassals",
+                       .cwd = "/srv/vassals",
                        .check = true};
     const char *const arguments[] = {"/bin/x", "--check", "--ini", "app.ini", NULL};
     const char *const variables[] = {"PATH=/bin", "LIEGE_VASSALS_DIR=/srv/vassals",
@@ -176,7 +212,8 @@ static void test_process(void **state)
                        .nofile = &nofile,
                        .environ = environ_of_emperor,
                        .name = "a.ini",
-                       .directory = "/"};
+                       .directory = "/",
+                       .cwd = "/"};
     struct launched started = {.proc = PROC_NONE};
     char byte = 0;
 
@@ -196,9 +233,13 @@ static void test_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_of_arguments), cmocka_unit_test(test_format_by_extension),
-        cmocka_unit_test(test_a_program),          cmocka_unit_test(test_check),
-        cmocka_unit_test(test_environment),        cmocka_unit_test(test_process),
+        cmocka_unit_test(test_order_of_arguments),
+        cmocka_unit_test(test_format_by_extension),
+        cmocka_unit_test(test_a_vassal_that_starts_elsewhere),
+        cmocka_unit_test(test_a_program),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_process),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
