@@ -162,7 +162,7 @@ class Trial:
             s.sendall(json.dumps({"v": 1, "command": command, "vassal": m.name}).encode() + b"\n")
             answer = json.loads(s.makefile().readline())
         wanted = expected()
-        assert wanted is None or answer["ok"] == wanted, answer
+        assert wanted is None or answer["done"] == wanted, answer
 
     def do_halt(self, m):
         self._order(m, "stop", m.halt)
