@@ -197,13 +197,17 @@ def cpu_seconds(pids):
     return sum(int(f[11]) + int(f[12]) for f in map(_stat, pids) if f) / TICKS_PER_SECOND
 
 
+def own_nanoseconds(pid):
+    """Time that the threads of @pid have spent on a CPU, as the scheduler counts it."""
+    return sum(int(path.read_text().split()[0])
+               for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
 def run_nanoseconds(pids):
-    """Time that the threads of @pids have spent on a CPU, as the scheduler counts it, and that
-    their ended children have, in clock ticks."""
+    """The same of all of @pids, and what their ended children have, in clock ticks."""
     total = 0
     for pid in pids:
-        for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
-            total += int(path.read_text().split()[0])
+        total += own_nanoseconds(pid)
         if fields := _stat(pid):
             total += (int(fields[13]) + int(fields[14])) * 1_000_000_000 // TICKS_PER_SECOND
     return total
