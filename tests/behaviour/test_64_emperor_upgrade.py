@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An Emperor becomes the program that is on the disk now, and keeps its vassals."""
+import contextlib
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import pytest
 
 from harness import proc, programs, says, stats
 from harness.foreign import VASSAL, became, said, start_one
-from harness.client import Connection
+from harness.load import Load
 
 DONE = r"the upgrade is done: (\d+) vassals go on"
 
@@ -206,25 +207,33 @@ def test_a_pipe_that_was_closed_just_before_is_not_forgotten(govern_copy, vassal
     said(server, "a.ini", "started", count=2)
 
 
-def test_no_request_fails(start, vassals, folder, release):
-    """Applications of liege, whose requests the Emperor has nothing to do with."""
+@pytest.mark.parametrize("count, upgrades", [
+    (3, 5), pytest.param(50, 20, marks=pytest.mark.soak)])
+def test_no_request_fails(start, vassals, folder, release, count, upgrades):
+    """Applications of liege, whose requests the Emperor has nothing to do with. While there are clients
+    it is upgraded again and again."""
     instance = programs.LIEGE.parent / "liege-instance"
-    for i in range(3):
-        vassals.write(f"{i}.ini", f"[liege]\nhttp-socket = {folder}/{i}.sock\n"
-                                  f"wsgi-file = {programs.APPS}/python/web.py\n")
-    server = start("--emperor", vassals.directory, "--binary-path", instance, program=release)
-    for i in range(3):
-        became(server, f"{i}.ini", "ready")
-    pid = {}
-    for i in range(3):
-        with Connection(folder / f"{i}.sock") as c:
-            pid[i] = c.request("/pid").body
-    for n in range(5):
-        install(release)
-        upgrade(server)
-        for i in range(3):
-            with Connection(folder / f"{i}.sock") as c:
-                assert c.request("/pid").body == pid[i]
+    names = [f"{i}.ini" for i in range(count)]
+    for name in names:
+        vassals.write(name, f"[liege]\nhttp-socket = {folder}/{name}.sock\n"
+                            f"wsgi-file = {programs.APPS}/python/web.py\n")
+    server = start("--emperor", vassals.directory, "--emperor-stats", folder / "stats.sock",
+                   "--binary-path", instance, program=release)
+    server.stats = str(folder / "stats.sock")
+    for name in names:
+        became(server, name, "ready")
+    before = pids(server)
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(Load(folder / f"{name}.sock", keep_alive=1, per_request=1,
+                                          target="/pid", pause=0.01)) for name in names]
+        for _ in range(upgrades):
+            install(release)
+            upgrade(server)
+            for load in loads:
+                load.wait_for(2)
+    assert [load.failures for load in loads if load.failures] == []
+    assert [len(load.bodies) for load in loads] == [1] * count  # the same worker
+    assert pids(server) == before
 
 
 def test_the_last_lines_go_along(start, vassals, folder, release):
