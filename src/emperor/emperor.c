@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The Emperor: the loop, the monitors, the court of vassals, the stats, and the signals that an
- * operator sends. One process, one thread. It reads bytes, short messages, and of configurations what
- * contents.h says, and obeys no setting of a vassal's. Nothing it does waits. Called by the program
- * liege. */
+ * operator sends. One process, one thread. It reads bytes, short messages, and of configurations
+ * what contents.h says, and obeys no setting of a vassal's. Nothing it does waits. Called by the
+ * program liege. */
 #include "emperor/emperor.h"
 
 #include <errno.h>
