@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -23,6 +24,7 @@
 #include "base/fd.h"
 #include "base/libexec.h"
 #include "base/strv.h"
+#include "conf/appended.h"
 #include "conf/command.h"
 
 #define WAIT_US (30 * US_PER_SEC) /* for a command, a server, a writer */
@@ -54,9 +56,10 @@ static int read_fd(const struct request *q, struct source_text *ret, struct errm
 static int read_exec(const struct request *q, struct source_text *ret, struct errmsg *err);
 static int read_http(const struct request *q, struct source_text *ret, struct errmsg *err);
 static int read_emperor(const struct request *q, struct source_text *ret, struct errmsg *err);
+static int read_appended(const struct request *q, struct source_text *ret, struct errmsg *err);
 
 static const char no_code[] = "nothing that a configuration says loads code";
-static const char no_blob[] = "no texts are appended to or built into this program";
+static const char no_section[] = "no texts are built into this program";
 
 /* clang-format off */
 static const struct scheme schemes[] = {
@@ -67,8 +70,8 @@ static const struct scheme schemes[] = {
       .name = "exec" },
     { .start = "fd://",      .read = read_fd, .waits = true, .once = true, .name = "fd" },
     { .start = "emperor://", .read = read_emperor, .waits = true, .distant = true, .whole = true },
-    { .start = "data://",    .refusal = no_blob },
-    { .start = "section://", .refusal = no_blob },
+    { .start = "data://",    .read = read_appended, .name = "data" },
+    { .start = "section://", .refusal = no_section },
     { .start = "sym://",     .refusal = no_code },
     { .start = "call://",    .refusal = no_code },
     { .start = "callint://", .refusal = no_code },
@@ -243,23 +246,54 @@ static int read_stdin(const struct request *q, struct source_text *ret, struct e
     return explain(q, read_stream(STDIN_FILENO, q->max, FOREVER, ret), err);
 }
 
-/* The descriptor is ours from then on: it is closed, for whatever we start or become. */
-static int read_fd(const struct request *q, struct source_text *ret, struct errmsg *err)
+/* The number that follows the scheme, of a @what. Returns it, or -EINVAL with @err. */
+static int read_number(const struct request *q, const char *what, struct errmsg *err)
 {
     char *end = NULL;
     long number = strtol(q->rest, &end, 10);
     struct shown shown;
 
     if (q->rest[0] < '0' || q->rest[0] > '9' || *end || number > INT_MAX)
-        return errmsg_set(err, -EINVAL, "cannot read '%s': no number of a descriptor",
-                          setting_shown(q->uri, &shown));
-    int fd = (int)number;
+        return errmsg_set(err, -EINVAL, "cannot read '%s': no number of a %s",
+                          setting_shown(q->uri, &shown), what);
+    return (int)number;
+}
+
+/* The descriptor is ours from then on: it is closed, for whatever we start or become. */
+static int read_fd(const struct request *q, struct source_text *ret, struct errmsg *err)
+{
+    int fd = read_number(q, "descriptor", err);
+
+    if (fd < 0)
+        return fd;
     if (fcntl(fd, F_GETFD) < 0)
         return explain(q, -errno, err);
     int r = explain(q, read_stream(fd, q->max, WAIT_US, ret), err);
     if (r == 0 && fd > STDERR_FILENO)
         (void)close(fd);
     return r;
+}
+
+/* The text is behind the program liege, whichever of ours reads it. */
+static int read_appended(const struct request *q, struct source_text *ret, struct errmsg *err)
+{
+    _cleanup_free_ char *program = NULL;
+    struct stat st;
+    struct shown shown;
+    int number = read_number(q, "text", err);
+    int r = number < 0 ? number : libexec_find("liege", &program, err);
+
+    if (r < 0)
+        return r;
+    _cleanup_close_ int fd = open(program, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return explain(q, -errno, err);
+    r = appended_read(fd, (unsigned)number, q->max, &ret->text, &ret->len);
+    if (r == -ENOENT)
+        return errmsg_set(err, r, "cannot read '%s': there is no such text behind %s",
+                          setting_shown(q->uri, &shown), program);
+    ret->trust = trust_of_file(&st, geteuid());
+    return explain(q, r, err);
 }
 
 /* Runs @c, and puts the source's name in front of what it says if it fails. */

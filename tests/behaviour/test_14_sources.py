@@ -4,17 +4,19 @@ Emperor's pipe; at a start, at a reload, and when they fail."""
 import http.server
 import os
 import signal
+import shutil
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 
 import pytest
 
-from harness import client, proc, says
+from harness import client, proc, programs, says
 from harness.address import own_host
 from harness.certificates import Authority
-from harness.programs import APPS, INSTANCE
+from harness.programs import APPS, INSTANCE, PATIENCE
 
 pytestmark = pytest.mark.plain
 
@@ -151,10 +153,9 @@ def test_a_configuration_from_the_web(start, folder, web, answers):
     ("x" * (16 << 20) + "x", "it is longer than 16777216 bytes"),
 ], ids=["404", "503", "loop", "file", "huge"])
 def test_a_web_server_that_does_not_give_it(start, web, page, complaint):
-    web.pages["/app.ini"] = page
+    web.pages["/app.ini"] = web.pages["/app.ini?token=secret"] = page
     address = web.address.replace("//", "//user:secret@")
     server = start(f"{address}/app.ini?token=secret")
-    web.pages["/app.ini?token=secret"] = page
     refused(server, f"command line: cannot read '{web.address}/app.ini': {complaint}")
     assert server.log.find("secret") == []
 
@@ -228,7 +229,24 @@ def test_a_fifo_is_read_to_its_end(start, folder, answers):
     assert "with 2 workers" in server.wait_line(says.serving(2) + ".*").group()
 
 
-@pytest.mark.parametrize("uri", ["call://f", "callint://f", "sym://s", "section://s", "data://0"])
+def test_texts_behind_the_program(folder):
+    """The command is that of docs/configuration.md."""
+    program = shutil.copy2(programs.LIEGE, folder / "liege")
+    shutil.copy2(INSTANCE, folder / "liege-instance")
+    for text in "[liege]\nprocesses = 3\n", "[liege]\ninclude = data://1\nthreads = 2\n":
+        (folder / "app.ini").write_text(text)
+        subprocess.run(["""(cat app.ini; perl -e 'print pack "Q", -s shift' app.ini) >> liege"""],
+                       shell=True, check=True, cwd=folder)
+    shown = subprocess.run([program, "--ini", "data://0", "--show-config"], capture_output=True,
+                           text=True, timeout=PATIENCE)
+    assert "processes = 3" in shown.stdout and "threads = 2" in shown.stdout
+    refused = subprocess.run([program, "--ini", "data://2", "--show-config"], capture_output=True,
+                             text=True, timeout=PATIENCE)
+    assert refused.returncode == 1
+    assert f"cannot read 'data://2': there is no such text behind {program}" in refused.stderr
+
+
+@pytest.mark.parametrize("uri", ["call://f", "callint://f", "sym://s", "section://s"])
 def test_what_is_refused(start, configure, uri):
     app = configure("app.ini", f"[liege]\n\ninclude = {uri}\n")
     refused(start(app), rf"app.ini:3: '{uri}': (nothing that a configuration says loads code|no texts)")

@@ -244,13 +244,14 @@ static void test_refusals(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"include = data://0\n",
-         "app.ini:2: 'data://0': no texts are appended to or built into this program"},
+        {"include = section://s\n",
+         "app.ini:2: 'section://s': no texts are built into this program"},
+        {"include = data://x\n", "app.ini:2: cannot read 'data://x': no number of a text"},
         {"include = callint://f\n",
          "app.ini:2: 'callint://f': nothing that a configuration says loads code"},
         {"include = gopher://h/x\n",
          "app.ini:2: 'gopher://h/x': there is no such kind of source; there are: a path, -, "
-         "file:// http:// https:// exec:// fd:// emperor://"},
+         "file:// http:// https:// exec:// fd:// emperor:// data://"},
         {"include = exec://\n", "app.ini:2: 'exec://': nothing follows"},
         {"include = fd://-1\n", "app.ini:2: cannot read 'fd://-1': no number of a descriptor"},
         {"include = fd://99999\n", "app.ini:2: cannot read 'fd://99999': Bad file descriptor"},
