@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Turns are given from a task of the loop, so that whoever gets one may ask for another, or be
- * freed, while the list is not being walked. Used by vassal.c. */
+ * freed, while the list is not being walked; one in a round, for a start takes milliseconds when
+ * the Emperor has many descriptors. Used by vassal.c. */
 #include "emperor/pace.h"
 
 static void grant(struct loop_task *task)
 {
     struct pace *p = container_of(task, struct pace, grant);
-    struct list *first = NULL;
+    struct list *first = list_first(&p->waiting);
 
-    while (p->n_taken < p->limit && (first = list_first(&p->waiting))) {
-        struct turn *t = container_of(first, struct turn, link);
-        list_remove(first);
-        p->on_turn(t);
-    }
+    if (!first || p->n_taken >= p->limit)
+        return;
+    list_remove(first);
+    p->on_turn(container_of(first, struct turn, link));
+    if (!list_empty(&p->waiting))
+        loop_task_queue(p->loop, task);
 }
 
 static void give_back(struct turn *t)

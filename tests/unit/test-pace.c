@@ -58,14 +58,21 @@ static void stop(struct loop_task *t)
     loop_stop(unit_loop, 0);
 }
 
-/* What the loop has to do now. */
-static void run_once(void)
+static void run_round(void)
 {
     struct loop_task last;
 
     loop_task_init(&last, stop);
     loop_task_queue(unit_loop, &last);
     assert_int_equal(unit_run_loop(), 0);
+}
+
+/* What the loop has to do now. */
+static void run_once(void)
+{
+    do
+        run_round();
+    while (!list_empty(&pace.grant.link));
 }
 
 static void line_up(void)
@@ -92,6 +99,17 @@ static void test_turns(void **state)
     run_once();
     assert_string_equal(order, "abc");
     assert_true(turn_is_free(&starters[0].turn));
+}
+
+static void test_one_turn_in_a_round(void **state)
+{
+    (void)state;
+    turn_wait(&starters[0].turn, false);
+    turn_wait(&starters[1].turn, false);
+    run_round();
+    assert_string_equal(order, "a");
+    run_round();
+    assert_string_equal(order, "ab");
 }
 
 static void test_in_front(void **state)
@@ -156,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_turn_in_a_round, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_in_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patience, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expect, set_up, tear_down),
