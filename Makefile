@@ -5,7 +5,7 @@
 #   make build            the programs, in build/
 #   make run [PORT=8000]  the examples: an Emperor with Django, Flask and PSGI applications
 #   make test             every test; the last line says how many passed and failed
-#   make bench            liege beside other servers, some 25 minutes; bench/README.md: each alone
+#   make bench            liege beside other servers, some 55 minutes; bench/README.md: each alone
 #   make install PREFIX=DIR   needs no root if DIR is yours; runs from wherever DIR is
 #   make lint format docs clean
 
