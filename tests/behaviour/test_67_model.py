@@ -283,6 +283,7 @@ class Trial:
         for m in self.models.values():
             self._hear_answers(m)
         self._await(self.models.values())
+        self.killed.clear()  # others may have their numbers from now on
         self._recount()
 
     def _await(self, models):

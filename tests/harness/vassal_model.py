@@ -47,11 +47,12 @@ class Model:
         self._move(None)
 
     def reload(self):
-        """By SIGHUP, or by an operator. -> whether that is possible"""
+        """By SIGHUP, or by an operator. -> whether that is possible; None: it depends on the moment"""
         if self.state in ("absent", "held"):
             return False
+        depends = self.state == "looping"
         self._renew()
-        return True
+        return None if depends else True
 
     def halt(self):
         if self.state in ("absent", "held"):
@@ -67,7 +68,7 @@ class Model:
         if self.state in ("held", "resting"):
             self._appear()
             return True
-        return self.state == "looping" and None  # it depends on the moment
+        return None if self.state == "looping" else False
 
     def kill(self):
         assert self.state in RUNS
