@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -93,6 +94,18 @@ int file_read_all(const char *path, size_t max, char **ret_text, size_t *ret_len
 
     if (fd < 0)
         return -errno;
+    return fd_read_all(fd, max, ret_text, ret_len);
+}
+
+int file_read_regular(const char *path, size_t max, char **ret_text, size_t *ret_len)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st = {0};
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADF;
     return fd_read_all(fd, max, ret_text, ret_len);
 }
 

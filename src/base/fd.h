@@ -26,6 +26,10 @@ int fd_socketpair(int type, int ret_fds[2]) _must_check_;
 int fd_read_all(int fd, size_t max, char **ret_text, size_t *ret_len) _must_check_;
 int file_read_all(const char *path, size_t max, char **ret_text, size_t *ret_len) _must_check_;
 
+/* The same of a file that somebody else may have put there: never waits. -EBADF if it is not a
+ * regular file. */
+int file_read_regular(const char *path, size_t max, char **ret_text, size_t *ret_len) _must_check_;
+
 /* Closes every descriptor but 0, 1, 2 and those in @keep (at most 64; negative ones are passed
  * over): what a fork leaves to a child is a list, not luck. */
 int fd_close_all_except(const int *keep, size_t n_keep) _must_check_;

@@ -115,18 +115,6 @@ static int on_line(void *userdata, const struct conf_line *line, struct errmsg *
 
 /* Nothing that another user has put there makes us wait: a FIFO is opened, and seen to be none of
  * ours. */
-static int read_file(const char *path, char **ret_text, size_t *ret_len)
-{
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    struct stat st = {0};
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -EFBIG;
-    return fd_read_all(fd, FILE_MAX_BYTES, ret_text, ret_len);
-}
-
 int contents_read(const char *path, const struct emperor_conf *conf, struct contents *ret,
                   struct errmsg *err)
 {
@@ -136,8 +124,8 @@ int contents_read(const char *path, const struct emperor_conf *conf, struct cont
     size_t len = 0;
 
     *ret = (struct contents){0};
-    int r = format ? read_file(path, &text, &len) : -EFBIG;
-    if (r == -EFBIG)
+    int r = format ? file_read_regular(path, FILE_MAX_BYTES, &text, &len) : -EFBIG;
+    if (r == -EFBIG || r == -EBADF)
         return 0;
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot read %s", path);

@@ -31,7 +31,7 @@ static void check_free(struct control_check *ch)
     if (ch->pid_key[0])
         (void)hash_remove(&realm->by_pid, ch->pid_key);
     if (ch->child.proc.pid > 0)
-        (void)proc_signal(&ch->child.proc, SIGKILL); /* reaped as an orphan */
+        proc_signal_group(&ch->child.proc, SIGKILL); /* reaped as an orphan */
     loop_child_done(&ch->child);
     loop_timer_clear(realm->loop, &ch->timer);
     vassal_log_close(&ch->output);
@@ -79,7 +79,7 @@ static void on_timer(struct loop_timer *t)
 {
     struct control_check *ch = container_of(t, struct control_check, timer);
 
-    (void)proc_signal(&ch->child.proc, SIGKILL); /* and its end follows */
+    proc_signal_group(&ch->child.proc, SIGKILL); /* and its end follows */
 }
 
 static int start(struct control_check *ch, struct vassal *v)
@@ -106,8 +106,9 @@ static int start(struct control_check *ch, struct vassal *v)
 int control_check_begin(struct control_client *cl, struct vassal *v)
 {
     struct control_check *ch = NULL;
+    const struct monitor_item *item = vassal_item(v);
 
-    if (v->item && v->item->config)
+    if (item && item->config)
         return -ENOTSUP; /* a check has no pipe to read it from */
     ch = calloc(1, sizeof(*ch));
     if (!ch)

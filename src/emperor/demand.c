@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets of on-demand vassals. Modes and backlog are uWSGI's: everybody may connect to the file,
- * a hundred may wait. Owned by vassal.c. */
+ * a hundred may wait. Owned by vassal-demand.c. */
 #include "emperor/demand.h"
 
 #include <errno.h>

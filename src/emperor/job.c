@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One process, one pipe, one deadline. The end is that of the process: what its children write
- * after it is nobody's answer. Used by vassal-demand.c and hooks.c. */
+ * after it is nobody's answer. Used by vassal-demand.c, vassal-hook.c and emperor.c. */
 #include "emperor/job.h"
 
 #include <errno.h>

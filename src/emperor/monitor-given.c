@@ -123,7 +123,7 @@ static int get(struct given_monitor *gm, const char *name, const char *text, siz
 }
 
 int monitor_given_put(struct monitor *m, const char *name, const char *text, size_t len,
-                      const char *socket, struct errmsg *err)
+                      const char *socket, const struct monitor_item **ret, struct errmsg *err)
 {
     struct given_monitor *gm = of(m);
     struct given *g = NULL;
@@ -138,6 +138,7 @@ int monitor_given_put(struct monitor *m, const char *name, const char *text, siz
     if (r < 0)
         return errmsg_set_errno(err, r, "%s", name);
     tell(gm, g, is_new ? MONITOR_ADDED : MONITOR_CHANGED);
+    *ret = &g->item;
     return 0;
 }
 

@@ -13,9 +13,11 @@ int monitor_given_new(const struct emperor_conf *conf, struct loop *l, monitor_f
                       struct monitor **ret) _must_check_;
 
 /* Takes a copy of the text as the configuration @name, new or changed; @socket (or "") is that of a
- * vassal that runs on demand. Returns 0, or a negative errno with @err. */
+ * vassal that runs on demand. It has been told when this returns: *@ret is the item, which lives as
+ * long as the configuration. Returns 0, or a negative errno with @err. */
 int monitor_given_put(struct monitor *m, const char *name, const char *text, size_t len,
-                      const char *socket, struct errmsg *err) _must_check_;
+                      const char *socket, const struct monitor_item **ret,
+                      struct errmsg *err) _must_check_;
 
 /* -ENOENT: it has none with this name. */
 int monitor_given_remove(struct monitor *m, const char *name) _must_check_;

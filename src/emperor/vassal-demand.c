@@ -53,22 +53,28 @@ static int find_in_file(const struct vassal *v, char **ret)
 
     if (asprintf(&path, "%s%s", v->path, v->realm->conf->on_demand_extension) < 0)
         return -ENOMEM;
-    int r = file_read_all(path, ADDRESS_MAX_BYTES, &text, &len);
+    int r = file_read_regular(path, ADDRESS_MAX_BYTES, &text, &len);
     if (r == -ENOENT)
         return 0;
+    if (r == -EBADF)
+        log_error("vassal %s: cannot read %s: it is no regular file", v->id, path);
+    else if (r < 0)
+        (void)log_errno(LOG_ERR, r, "vassal %s: cannot read %s", v->id, path);
     if (r < 0)
-        return log_errno(LOG_ERR, r, "vassal %s: cannot read %s", v->id, path);
+        return r;
     *ret = first_line(text);
     return 0;
 }
 
+/* Called as the configuration without its ending; one of several in a file has its own name behind. */
 static int find_in_directory(const struct vassal *v, char **ret)
 {
     const char *slash = strrchr(v->name, '/'), *base = slash ? slash + 1 : v->name;
-    const char *dot = strrchr(base, '.');
+    const char *dot = strrchr(base, '.'), *part = dot ? strchr(dot, ':') : NULL;
     int len = (int)(dot ? (size_t)(dot - base) : strlen(base));
 
-    if (asprintf(ret, "%s/%.*s.socket", v->realm->conf->on_demand_directory, len, base) < 0) {
+    if (asprintf(ret, "%s/%.*s%s.socket", v->realm->conf->on_demand_directory, len, base,
+                 part ? part : "") < 0) {
         *ret = NULL;
         return -ENOMEM;
     }

@@ -18,8 +18,7 @@
 #include "ipc/bytes.h"
 #include "ipc/status.h"
 
-#define READ_BYTES   64
-#define MAX_MESSAGES 64 /* taken from a channel at once */
+#define READ_BYTES 64
 
 /* A process that ends closes its pipe a moment before it can be reaped. */
 #define CLOSED_GRACE_US (100 * US_PER_MS)
@@ -37,18 +36,10 @@ static void on_ready(struct vassal *v)
                   (double)(now - v->asked_mono_us) / US_PER_SEC);
 }
 
-/* Takes what has been said on the status channel up to now. */
-static void hear_status(struct vassal *v)
-{
-    for (int i = 0; i < MAX_MESSAGES && v->status.io.fd >= 0; i++)
-        v->status.io.fn(&v->status.io, EPOLLIN);
-}
-
 /* Who counts its generations has said so on the status channel before: if this were taken for news,
  * one that is told to reload between the two would seem to have done it. */
 static void on_ready_byte(struct vassal *v)
 {
-    hear_status(v);
     if (v->generation == 0)
         on_ready(v);
 }
@@ -121,6 +112,8 @@ static void on_pipe(struct loop_io *io, uint32_t events)
         loop_timer_set(v->realm->loop, &v->closed_timer, clock_now_us() + CLOSED_GRACE_US);
         return;
     }
+    if (memchr(bytes, VASSAL_BYTE_READY, (size_t)n))
+        channel_drain(&v->status); /* what it has said before */
     for (ssize_t i = 0; i < n; i++)
         if (bytes[i] < COUNT_OF(byte_handlers) && byte_handlers[bytes[i]])
             byte_handlers[bytes[i]](v);
@@ -256,7 +249,7 @@ void vassal_talk_close(struct vassal *v)
 
 void vassal_talk_drain(struct vassal *v)
 {
-    hear_status(v);
+    channel_drain(&v->status);
     if (v->pipe_io.fd >= 0)
         on_pipe(&v->pipe_io, EPOLLIN);
 }

@@ -44,8 +44,8 @@ struct vassal_realm {
                                                                    not before the loop is back */
 };
 
-/* One vassal: its configuration, its process, and what it said. Only vassal.c and vassal-talk.c
- * write to it. */
+/* One vassal: its configuration, its process, and what it said. Only vassal*.c write to it, and
+ * court.c to what ties it to its monitor and to others. */
 struct vassal {
     struct vassal_realm *realm;
     char *id; /* in log and stats; unique */

@@ -187,6 +187,23 @@ def test_a_command_that_hangs_holds_up_nobody(govern, vassals, folder):
     assert server.stop() == 0
 
 
+def test_a_file_of_an_address_that_is_none_holds_up_nobody(govern, vassals):
+    """A FIFO would be waited for."""
+    os.mkfifo(vassals.directory / "a.ini.at")
+    server = govern("--emperor-on-demand-extension", ".at")
+    vassals.write("a.ini", "loyal\n")
+    server.wait_line(r"error: vassal a\.ini: cannot read .*a\.ini\.at: it is no regular file")
+    start_one(server, vassals, "b.ini")
+
+
+def test_vassals_of_one_file_have_a_socket_each(govern, vassals, sockets):
+    server = govern("--emperor-on-demand-directory", sockets)
+    vassals.write("a.ini", "[vassal:x]\nserve = 1\n[vassal:y]\nserve = 1\n")
+    for name in "a.ini:x", "a.ini:y":
+        became(server, name, "asleep")
+    assert sorted(os.listdir(sockets)) == ["a:x.socket", "a:y.socket"]
+
+
 def test_two_vassals_cannot_have_one_socket(govern, vassals, sockets):
     server = govern("--emperor-on-demand-directory", sockets, "--emperor-extra-extension", ".b")
     vassals.write("a.ini", "loyal\nserve 1\n")

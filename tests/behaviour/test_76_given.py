@@ -57,6 +57,19 @@ def test_it_runs_reloads_and_goes(govern_given, ctl, folder, size):
     assert server.stop() == 0
 
 
+def test_one_whose_name_is_taken_has_another(govern_given, ctl, vassals, folder):
+    server = govern_given()
+    vassals.write("shop.ini", site(folder, "file"))
+    became(server, "shop.ini", "ready")
+    done = ctl("add", "shop.ini", "--wait", "--json",
+               text=site(folder, "given").replace("%n.sock", "given.sock"))
+    assert '"vassal": "given://shop.ini"' in done.stdout.replace('":"', '": "')
+    assert answer(folder / "given.sock") == b"given"
+    assert ctl("remove", "shop.ini").returncode == 0
+    became(server, "given://shop.ini", "gone")
+    assert answer(folder / "shop.sock") == b"file"
+
+
 def test_a_text_that_is_wrong_keeps_the_old_generation(govern_given, ctl, folder):
     govern_given()
     assert ctl("add", "shop.ini", "--wait", text=site(folder, "first")).returncode == 0
