@@ -14,17 +14,17 @@
 
 #include "host.h"
 
-static PyObject *format_exception; /* traceback.format_exception() */
+static PyObject *string_io; /* io.StringIO, which is not in a file */
 
 int traceback_init(void)
 {
-    PyObject *module = PyImport_ImportModule("traceback");
+    PyObject *module = PyImport_ImportModule("io");
 
     if (!module)
         return -1;
-    format_exception = PyObject_GetAttrString(module, "format_exception");
+    string_io = PyObject_GetAttrString(module, "StringIO");
     Py_DECREF(module);
-    return format_exception ? 0 : -1;
+    return string_io ? 0 : -1;
 }
 
 PyObject *traceback_take_exception(void)
@@ -44,20 +44,57 @@ PyObject *traceback_take_exception(void)
 #endif
 }
 
+/* traceback.format_exception(). The module and what it needs take longer to import than all else
+ * that a small application is started with, so it is imported for the first exception. */
+static PyObject *format_whole(PyObject *exception, PyObject *tb)
+{
+    PyObject *module = PyImport_ImportModule("traceback");
+    PyObject *lines = module ? PyObject_CallMethod(module, "format_exception", "OOO",
+                                                   Py_TYPE(exception), exception, tb)
+                             : NULL;
+    PyObject *empty = PyUnicode_FromString("");
+    PyObject *text = lines && empty ? PyUnicode_Join(empty, lines) : NULL;
+
+    Py_XDECREF(empty);
+    Py_XDECREF(lines);
+    Py_XDECREF(module);
+    return text;
+}
+
+/* Its frames and itself, but not the exceptions that led to it: what can be said when the module's
+ * files are gone, or no descriptor is left to open them. */
+static PyObject *format_plainly(PyObject *exception, PyObject *tb)
+{
+    PyObject *out = PyObject_CallNoArgs(string_io);
+    PyObject *frames = NULL, *message = PyObject_Str(exception), *text = NULL;
+
+    if (!message)
+        PyErr_Clear();
+    if (out && (tb == Py_None || PyTraceBack_Print(tb, out) == 0))
+        frames = PyObject_CallMethod(out, "getvalue", NULL);
+    if (frames)
+        text =
+            PyUnicode_FromFormat("%U%s: %V\n", frames, Py_TYPE(exception)->tp_name, message, "?");
+    Py_XDECREF(frames);
+    Py_XDECREF(message);
+    Py_XDECREF(out);
+    return text;
+}
+
 /* The text of @exception as Python prints it, a new reference; NULL without an exception set. */
 static PyObject *format(PyObject *exception)
 {
     PyObject *tb = PyException_GetTraceback(exception);
-    PyObject *lines = PyObject_CallFunctionObjArgs(format_exception, (PyObject *)Py_TYPE(exception),
-                                                   exception, tb ? tb : Py_None, NULL);
-    PyObject *empty = PyUnicode_FromString("");
-    PyObject *text = lines && empty ? PyUnicode_Join(empty, lines) : NULL;
+    PyObject *text = format_whole(exception, tb ? tb : Py_None);
+
+    if (!text) {
+        PyErr_Clear();
+        text = format_plainly(exception, tb ? tb : Py_None);
+    }
     PyObject *bytes = text ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : NULL;
 
     PyErr_Clear();
     Py_XDECREF(text);
-    Py_XDECREF(empty);
-    Py_XDECREF(lines);
     Py_XDECREF(tb);
     return bytes;
 }

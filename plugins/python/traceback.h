@@ -7,7 +7,7 @@
 
 /* Exceptions as an operator reads them. All calls hold the GIL. */
 
-/* Imports what the others need, so that an exception can be printed when files are gone or
+/* Has what the others need at least, so that an exception can be printed when files are gone or
  * descriptors have run out. Returns 0, or -1 with an exception set. */
 int traceback_init(void);
 

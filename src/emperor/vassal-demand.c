@@ -66,7 +66,8 @@ static int find_in_file(const struct vassal *v, char **ret)
     return 0;
 }
 
-/* Called as the configuration without its ending; one of several in a file has its own name behind. */
+/* Called as the configuration without its ending; one of several in a file has its own name behind.
+ */
 static int find_in_directory(const struct vassal *v, char **ret)
 {
     const char *slash = strrchr(v->name, '/'), *base = slash ? slash + 1 : v->name;

@@ -189,6 +189,20 @@ def application(environ, start_response):
     server.wait_line(r"on standard output$")
 
 
+def test_an_exception_is_in_the_log_when_no_file_can_be_opened(instance):
+    server = instance("module = app", {"app.py": """\
+import resource
+def application(environ, start_response):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+    raise KeyError("key")
+"""})
+    assert client.get(server.address, "/").status == 500
+    server.wait_line(r"error: Traceback")
+    server.wait_line(r'error:   File ".*/app\.py", line 5, in application')
+    server.wait_line(r"error: KeyError: 'key'")
+
+
 COUNTING = """
 import json
 opened = closed = 0
