@@ -31,6 +31,18 @@ static void bury(struct loop_task *t)
         c->on_empty(c);
 }
 
+/* Those that reinforce @lord go: it is another one now, or is none. */
+static void dismiss_zergs(struct court *c, const struct vassal *lord, const char *why)
+{
+    struct vassal *v = NULL;
+
+    for (size_t pos = 0; c->n_zergs > 0 && (v = hash_next(&c->vassals, &pos));)
+        if (v->lord == lord) {
+            v->lord = NULL;
+            vassal_handle(v, VASSAL_REMOVED, "%s", why);
+        }
+}
+
 static void on_gone(struct vassal_realm *realm, struct vassal *v)
 {
     struct court *c = container_of(realm, struct court, realm);
@@ -38,6 +50,8 @@ static void on_gone(struct vassal_realm *realm, struct vassal *v)
     (void)hash_remove(&c->vassals, v->id);
     if (v->zerg > 0)
         c->n_zergs--;
+    else
+        dismiss_zergs(c, v, "whom it reinforces is gone");
     list_append(&c->gone, &v->departed);
     loop_task_queue(realm->loop, &c->bury);
 }
@@ -69,18 +83,6 @@ void court_reap_orphans(struct court *c)
     loop_task_queue(c->realm.loop, &c->reap);
 }
 
-/* Those that reinforce @lord go: it is another one now, or is none. */
-static void dismiss_zergs(struct court *c, const struct vassal *lord, const char *why)
-{
-    struct vassal *v = NULL;
-
-    for (size_t pos = 0; c->n_zergs > 0 && (v = hash_next(&c->vassals, &pos));)
-        if (v->lord == lord) {
-            v->lord = NULL;
-            vassal_handle(v, VASSAL_REMOVED, "%s", why);
-        }
-}
-
 /* Makes the record of one more that reinforces @lord, by a name that is free. */
 static int add_zerg(struct court *c, struct vassal *lord, struct vassal **ret)
 {
@@ -101,12 +103,21 @@ static int add_zerg(struct court *c, struct vassal *lord, struct vassal **ret)
     return r < 0 ? r : hash_put(&c->vassals, (*ret)->id, *ret);
 }
 
+/* Only who serves, and by a configuration that is there, has something to share. */
+static bool may_be_reinforced(const struct vassal *v)
+{
+    bool serves =
+        v->state == VASSAL_READY || v->state == VASSAL_OUTDATED || v->state == VASSAL_RELOADING;
+
+    return serves && v->item && v->zerg == 0;
+}
+
 static void on_sos(struct vassal_realm *realm, struct vassal *lord)
 {
     struct court *c = container_of(realm, struct court, realm);
     struct vassal *v = NULL;
 
-    if (c->closing || lord->zerg > 0 || c->n_zergs >= realm->conf->broodlord)
+    if (c->closing || !may_be_reinforced(lord) || c->n_zergs >= realm->conf->broodlord)
         return;
     int r = add_zerg(c, lord, &v);
     if (r < 0) {

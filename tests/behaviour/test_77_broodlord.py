@@ -48,6 +48,31 @@ def test_they_go_with_whom_they_reinforce(govern, vassals):
     assert stats.read(server.stats)["vassals"] == []
 
 
+def test_who_is_told_to_stop_is_not_reinforced_any_more(govern, vassals):
+    server = govern("--emperor-broodlord", 2)
+    start_one(server, vassals, text="loyal\nlast 30\n")
+    vassals.remove("a.ini")
+    became(server, "a.ini", "gone")
+    assert stats.read(server.stats)["vassals"] == []
+    assert server.log.find("a.ini:zerg") == []
+
+
+def test_one_may_outlive_whom_it_reinforced(govern, vassals):
+    server = govern("--emperor-broodlord", 1)
+    lord = start_one(server, vassals, text="loyal\nsos 1\ndeaf\n")
+    became(server, "a.ini:zerg", "ready")
+    zerg = said(server, "a.ini", "started", count=2)
+    server.kill(signal.SIGTERM)
+    said(server, "a.ini", "stop", count=2)
+    os.kill(lord["pid"], signal.SIGKILL)
+    became(server, "a.ini", "gone")
+    os.kill(zerg["pid"], signal.SIGUSR1)  # what it asks for is the configuration of the other one
+    said(server, "a.ini", "asked")
+    os.kill(zerg["pid"], signal.SIGKILL)
+    became(server, "a.ini:zerg", "gone")
+    assert server.wait() == 0
+
+
 def test_one_that_hangs_up_is_killed_and_no_more(govern, vassals):
     server = govern("--emperor-broodlord", 1, "--emperor-curse-tolerance", "0.3")
     vassals.write("a.ini", "loyal\nsos 1\nhang-up\n")
