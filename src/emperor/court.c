@@ -18,7 +18,8 @@
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-hook.h"
 
-/* Frees the records of vassals that are gone: they could not be while their callbacks ran. */
+/* Frees the records of vassals that are gone: they could not be while their callbacks ran. What is
+ * done after the end of the last one is waited for: it would end with the Emperor. */
 static void bury(struct loop_task *t)
 {
     struct court *c = container_of(t, struct court, bury);
@@ -27,7 +28,7 @@ static void bury(struct loop_task *t)
         list_remove(it);
         (void)vassal_free(container_of(it, struct vassal, departed));
     }
-    if (c->closing && c->vassals.n_live == 0)
+    if (c->closing && c->vassals.n_live == 0 && c->realm.n_last_hooks == 0)
         c->on_empty(c);
 }
 
@@ -60,7 +61,10 @@ static void on_gone(struct vassal_realm *realm, struct vassal *v)
  * get another turn. */
 static void on_end(struct vassal_realm *realm)
 {
-    court_reap_orphans(container_of(realm, struct court, realm));
+    struct court *c = container_of(realm, struct court, realm);
+
+    court_reap_orphans(c);
+    loop_task_queue(realm->loop, &c->bury); /* it may have been the last that was waited for */
 }
 
 static void reap(struct loop_task *t)

@@ -17,7 +17,7 @@ struct court {
     struct loop_task bury;
     struct loop_task reap;             /* adopted orphans */
     bool closing;                      /* no vassal is added or started any more */
-    void (*on_empty)(struct court *c); /* closing, and the last vassal is gone */
+    void (*on_empty)(struct court *c); /* closing; the last vassal, and its hook, are gone */
 };
 
 void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf,

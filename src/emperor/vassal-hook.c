@@ -217,6 +217,15 @@ int vassal_hook_wrap(const char *command, const char *name, struct liege_list *a
     return 0;
 }
 
+static void on_stopped(void *data, const struct job_end *end)
+{
+    struct vassal_realm *realm = data;
+
+    (void)end;
+    realm->n_last_hooks--;
+    realm->on_end(realm);
+}
+
 void vassal_hook_stopped(const struct vassal *v)
 {
     const char *command = v->realm->conf->stop_hook;
@@ -238,9 +247,13 @@ void vassal_hook_stopped(const struct vassal *v)
         .environ = (const char *const *)env.items,
         .cwd = v->monitor->directory,
         .limit_us = LIMIT_US,
+        .fn = on_stopped,
+        .data = v->realm,
     };
     if (r == 0)
         r = job_new(&start, NULL);
-    if (r < 0)
+    if (r == 0)
+        v->realm->n_last_hooks++;
+    else
         (void)log_errno(LOG_ERR, r, "vassal %s: vassals-stop-hook cannot be run", v->id);
 }

@@ -29,5 +29,5 @@ void vassal_hook_forget(struct vassal *v);
  * of it. Returns 0 or -ENOMEM. */
 int vassal_hook_wrap(const char *command, const char *name, struct liege_list *argv) _must_check_;
 
-/* Runs vassals-stop-hook for a vassal that is gone. */
+/* Runs vassals-stop-hook for a vassal that is gone; realm->n_last_hooks counts it until it ends. */
 void vassal_hook_stopped(const struct vassal *v);

@@ -34,6 +34,7 @@ struct vassal_realm {
     struct rlimit nofile; /* the limit of descriptors that vassals get */
     struct pace pace;
     struct throttle throttle;
+    unsigned n_last_hooks;  /* that run for vassals that are gone */
     struct hash by_pid;     /* decimal pid -> who takes care of its end */
     struct hash by_address; /* of on-demand sockets -> struct vassal */
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to

@@ -22,6 +22,21 @@ def test_commands_before_the_start_and_after_the_end(govern, vassals, folder):
     assert (folder / "log").read_text().splitlines() == ["start", str(vassals.directory)]
 
 
+def test_an_emperor_that_stops_waits_for_what_is_done_after_the_ends(govern, vassals, folder):
+    gate = folder / "gate"
+    os.mkfifo(gate)
+    server = govern("--vassals-stop-hook", f"read x <{gate}; echo >>{folder}/done")
+    for i in range(4):
+        start_one(server, vassals, f"{i}.ini")
+    server.kill(signal.SIGTERM)
+    for i in range(4):
+        became(server, f"{i}.ini", "gone")
+    with open(gate, "r+b", buffering=0) as file:
+        file.write(b"\n" * 4)  # each takes one
+        assert server.wait() == 0
+    assert sorted((folder / "done").read_text().split()) == [f"{i}.ini" for i in range(4)]
+
+
 def test_a_start_hook_that_fails_is_only_said(govern, vassals):
     server = govern("--vassals-start-hook", "exit 7; true")
     start_one(server, vassals)
