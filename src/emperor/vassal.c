@@ -27,6 +27,7 @@
 #define EXIT_EXILED    26               /* uWSGI's code for: do not start me again */
 #define PROVEN_US      (3 * US_PER_SEC) /* ready this long, a vassal has earned a restart at once */
 #define FIRST_DELAY_US (3 * US_PER_SEC)
+#define SHORT_LIFE_US  (1 * US_PER_SEC) /* from start to end; the throttle is for such */
 
 /* For how long a vassal that starts or reloads keeps others waiting: one of ours, and one of which
  * nothing is heard. */
@@ -106,6 +107,7 @@ static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
      * it at once, again and again. */
     bool told = v->state == VASSAL_RESTARTING || (v->state == VASSAL_RETIRING && !v->demand);
 
+    v->broke_off = !told && !(proven && v->state == VASSAL_RETIRING);
     if (end->si_code == CLD_EXITED && end->si_status == EXIT_EXILED)
         return VASSAL_ENDED_EXILED;
     if (proven) {
@@ -396,16 +398,25 @@ static void (*const actions[])(struct vassal *v) = {
 /* clang-format on */
 static_assert(COUNT_OF(actions) == VASSAL_ACTION_COUNT, "one function for each action");
 
-/* Who need not wait does not enter a state of waiting; @text says for how long the others do. */
-static struct vassal_step skip_wait(struct vassal *v, struct vassal_step step, char text[48])
+/* One on demand that broke off has left the connection that it was started for, perhaps: it would
+ * be called by it again and again. Who went to sleep as it should is not kept waiting. */
+static bool is_throttled(const struct vassal *v, enum vassal_event event, enum vassal_action action)
 {
-    const struct vassal_realm *r = v->realm;
-    const struct emperor_conf *c = r->conf;
-    bool throttled =
-        step.action == VASSAL_THROTTLE || (step.action == VASSAL_QUEUE && c->throttle_new &&
-                                           v->first_run == 0 && v->state != VASSAL_WAITING);
+    if (action == VASSAL_QUEUE && event == VASSAL_CALLED && v->broke_off &&
+        clock_now_us() - v->asked_mono_us < SHORT_LIFE_US)
+        return true;
+    bool is_new = v->first_run == 0 && v->state != VASSAL_WAITING;
+    return action == VASSAL_THROTTLE ||
+           (action == VASSAL_QUEUE && v->realm->conf->throttle_new && is_new);
+}
 
-    if (throttled) {
+/* Who need not wait does not enter a state of waiting; @text says for how long the others do. */
+static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
+                                    struct vassal_step step, char text[48])
+{
+    const struct emperor_conf *c = v->realm->conf;
+
+    if (is_throttled(v, event, step.action)) {
         v->wait_us =
             throttle_next(&v->realm->throttle, clock_now_us(), c->throttle_us, c->max_throttle_us);
         step.action = v->wait_us > 0 ? VASSAL_THROTTLE : VASSAL_QUEUE;
@@ -436,7 +447,7 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
         vassal_settle_forget(v);
     if (step.action == VASSAL_IGNORE)
         return;
-    step = skip_wait(v, step, wait);
+    step = skip_wait(v, event, step, wait);
     va_start(ap, fmt);
     int n = vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);

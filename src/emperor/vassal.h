@@ -109,6 +109,7 @@ struct vassal {
     time_t first_run, last_run, last_ready, last_accepting, last_loyal, last_heartbeat;
     uint64_t n_reloads, n_respawns;
     char last_end[64]; /* "exited with code 1"; "": never ended */
+    bool broke_off;    /* then, though nobody had told it to end */
     uint64_t delay_us; /* the back-off that the last early end led to; 0: none */
     unsigned n_early;  /* early ends in a row */
     time_t first_early, last_early;

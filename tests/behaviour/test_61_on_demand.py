@@ -74,6 +74,7 @@ def test_no_connection_is_lost_while_it_comes_and_goes(sleeper):
         t.join()
     assert failures == [] and len(answers) == 240
     assert len(set(answers)) >= 60
+    assert server.log.find("starts again in") == []
     became(server, "a.ini", "asleep", count=len(set(answers)) + 1)
     assert os.stat(at).st_ino == inode
     assert len(os.listdir(f"/proc/{server.pid}/fd")) == descriptors
@@ -233,6 +234,18 @@ def test_a_vassal_that_shuts_its_socket_down_does_no_harm(govern, vassals, folde
     server.wait_line(r"warning: vassal a\.ini: it has shut down its socket, .*, which is bound anew")
     became(server, "a.ini", "asleep", count=3)
     assert ask(at) != pid
+
+
+@pytest.mark.parametrize("text, arguments", [
+    ("exit 1\n", ["--emperor-no-blacklist"]),
+    ("says 1 22\n", ["--emperor-no-blacklist"]),
+    ("loyal\nlive 0\n", []),
+])
+def test_one_that_always_breaks_off_is_not_started_without_end(sleeper, text, arguments):
+    server, at = sleeper(text, *arguments)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(at))
+        assert "starts again in 1.0 s" in became(server, "a.ini", "waiting")
 
 
 def test_one_that_asks_to_stop_and_leaves_its_connection_waits(sleeper):
