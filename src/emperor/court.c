@@ -113,7 +113,7 @@ static bool may_be_reinforced(const struct vassal *v)
     bool serves =
         v->state == VASSAL_READY || v->state == VASSAL_OUTDATED || v->state == VASSAL_RELOADING;
 
-    return serves && v->item && v->zerg == 0;
+    return serves && v->item && v->zerg == 0 && clock_now_us() >= v->sos_ignored_till;
 }
 
 static void on_sos(struct vassal_realm *realm, struct vassal *lord)

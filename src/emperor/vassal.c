@@ -98,11 +98,42 @@ static void forget_process(struct vassal *v)
     vassal_log_close(&v->log);
 }
 
+static bool is_proven(const struct vassal *v)
+{
+    uint64_t now = loop_now_us(v->realm->loop);
+
+    return v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
+}
+
+/* The back-off that follows on one of @delay_us. */
+static uint64_t longer_delay(const struct emperor_conf *c, uint64_t delay_us)
+{
+    return MIN(delay_us == 0 ? FIRST_DELAY_US : delay_us + c->throttle_us, c->max_throttle_us);
+}
+
+/* A reinforcement has ended, and is not started again. The next call for one would bring it back at
+ * once: that is what waits if this one was of no use. */
+static void leave_lord(struct vassal *v)
+{
+    struct vassal *lord = v->lord;
+    uint64_t now = clock_now_us();
+    bool was_idle = v->state == VASSAL_RETIRING && now - v->asked_mono_us >= SHORT_LIFE_US;
+
+    if (lord && (was_idle || is_proven(v))) {
+        lord->sos_delay_us = 0;
+    } else if (lord && now >= lord->sos_ignored_till) {
+        lord->sos_delay_us = longer_delay(v->realm->conf, lord->sos_delay_us);
+        lord->sos_ignored_till = now + lord->sos_delay_us;
+        log_warning("vassal %s: is not reinforced for %.1f s, %s has ended too early", lord->id,
+                    (double)lord->sos_delay_us / US_PER_SEC, v->id);
+    }
+    vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
+}
+
 /* Which of the ends it was. */
 static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
 {
-    uint64_t now = loop_now_us(v->realm->loop);
-    bool proven = v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
+    bool proven = is_proven(v);
     /* Who asks to be stopped and leaves the connection that it was started for would be started for
      * it at once, again and again. */
     bool told = v->state == VASSAL_RESTARTING || (v->state == VASSAL_RETIRING && !v->demand);
@@ -138,7 +169,7 @@ static void on_end(struct loop_io *io, uint32_t events)
     (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
                    v->complaint[0] ? ": " : "", v->complaint);
     if (v->zerg > 0)
-        vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
+        leave_lord(v);
     bool failed = vassal_settle_ended(v) < 0;
     vassal_handle(v, failed ? VASSAL_FAILED : judge(v, &end), "%s", reason);
     realm->on_end(realm);
@@ -359,13 +390,10 @@ static void dump(struct vassal *v)
 /* The back-off of one more early end. */
 static void raise_delay(struct vassal *v)
 {
-    const struct emperor_conf *c = v->realm->conf;
-
     v->last_early = time(NULL);
     if (v->n_early++ == 0)
         v->first_early = v->last_early;
-    v->delay_us = v->delay_us == 0 ? FIRST_DELAY_US : v->delay_us + c->throttle_us;
-    v->delay_us = MIN(v->delay_us, c->max_throttle_us);
+    v->delay_us = longer_delay(v->realm->conf, v->delay_us);
 }
 
 static void delay(struct vassal *v)
@@ -442,6 +470,8 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED) {
         v->delay_us = 0;
         v->n_early = 0;
+        v->sos_delay_us = 0;
+        v->sos_ignored_till = 0;
     }
     if (event == VASSAL_REMOVED || event == VASSAL_CONDEMNED)
         vassal_settle_forget(v);

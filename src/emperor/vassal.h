@@ -113,6 +113,8 @@ struct vassal {
     uint64_t delay_us; /* the back-off that the last early end led to; 0: none */
     unsigned n_early;  /* early ends in a row */
     time_t first_early, last_early;
+    uint64_t sos_delay_us;     /* the same of those that reinforced it */
+    uint64_t sos_ignored_till; /* monotonic: that long nobody else does */
 };
 
 /* Makes the record in state new. @id, and what @item says, are copied. */

@@ -73,6 +73,21 @@ def test_one_may_outlive_whom_it_reinforced(govern, vassals):
     assert server.wait() == 0
 
 
+def test_after_one_that_dies_at_once_calls_are_not_heard_for_a_while(govern, vassals):
+    server = govern("--emperor-broodlord", 1)
+    lord = start_one(server, vassals, text="loyal\nsos 1\nweak\n")
+    server.wait_line(r"vassal a\.ini: is not reinforced for 3\.0 s, a\.ini:zerg has ended too early")
+    os.kill(lord["pid"], signal.SIGUSR1)
+    said(server, "a.ini", "asked")
+    assert len(stats.read(server.stats)["vassals"]) == 1
+    assert len(server.log.find("a.ini:zerg: new")) == 1
+    vassals.touch("a.ini")  # something may be better now
+    said(server, "a.ini", "reloaded")
+    became(server, "a.ini", "ready", count=2)
+    os.kill(lord["pid"], signal.SIGUSR1)
+    became(server, "a.ini:zerg", "gone", count=2)
+
+
 def test_one_that_hangs_up_is_killed_and_no_more(govern, vassals):
     server = govern("--emperor-broodlord", 1, "--emperor-curse-tolerance", "0.3")
     vassals.write("a.ini", "loyal\nsos 1\nhang-up\n")
