@@ -121,12 +121,13 @@ endif
 """)
     server = emperor("--emperor-broodlord", 1)
     became(server, "a.ini", "ready")
-    with Meeting(folder) as meeting, Connection(at) as busy, Connection(at) as other:
+    with Meeting(folder) as meeting, Connection(at) as busy:
         busy.send(request_bytes(meeting.target))
         visitor = meeting.arrive()
         pid = stats.vassal(server.stats, "a.ini")["pid"]
         became(server, "a.ini:zerg", "ready")
-        assert other.request("/pid").status == 200  # who answers has another master
+        with Connection(at) as other:  # the busy worker would have accepted an earlier one, perhaps
+            assert other.request("/pid").status == 200
         visitor.release()
         assert busy.response().status == 200
     became(server, "a.ini:zerg", "gone")
