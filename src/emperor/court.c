@@ -214,16 +214,17 @@ static struct vassal *find(struct court *c, const struct monitor *m,
  * is still waiting when its turn comes: but whether it sleeps may have changed. */
 static void renew(struct vassal *v, enum vassal_event event, const char *why)
 {
-    bool waits = v->state == VASSAL_ASLEEP || v->state == VASSAL_WAITING;
+    bool sleeps = v->state == VASSAL_ASLEEP;
+    bool waits = sleeps || v->state == VASSAL_WAITING;
 
     if (v->zerg > 0)
         return; /* whom it reinforces dismisses it */
     dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
     if (v->state == VASSAL_STOPPING)
         return; /* it is not to be loaded any more */
-    if (v->state == VASSAL_ASLEEP)
-        vassal_hook_run(v, VASSAL_HOOK_CHANGED);
     vassal_settle(v, waits ? VASSAL_ADDED : event, why);
+    if (sleeps && v->state == VASSAL_ASLEEP)
+        vassal_hook_run(v, VASSAL_HOOK_CHANGED);
 }
 
 /* Its configuration is there again while its process ends: that it is started afterwards does not

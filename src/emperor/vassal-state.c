@@ -48,7 +48,7 @@ static const struct vassal_step steps[VASSAL_STATE_COUNT][VASSAL_EVENT_COUNT] = 
         [VASSAL_HALTED]         = { VASSAL_ENTER,    VASSAL_HELD },
         [VASSAL_RESUMED]        = { VASSAL_QUEUE,    VASSAL_WAITING },
         [VASSAL_CALLED]         = { VASSAL_QUEUE,    VASSAL_WAITING },
-        [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP,    VASSAL_ASLEEP },
+        [VASSAL_CAN_SLEEP]      = { VASSAL_SLEEP_ON, VASSAL_ASLEEP },
         [VASSAL_FAILED]         = { VASSAL_DELAY,    VASSAL_BACKOFF },
     },
     [VASSAL_WAITING] = {

@@ -58,6 +58,7 @@ enum vassal_action {
     VASSAL_IGNORE,   /* nothing; the state stays too */
     VASSAL_ENTER,    /* nothing more than the next state */
     VASSAL_SLEEP,    /* listen to its socket */
+    VASSAL_SLEEP_ON, /* the same as before, but the socket may be another one */
     VASSAL_QUEUE,    /* line up for a turn (pace.h) */
     VASSAL_THROTTLE, /* set the timer after which it is its turn (throttle.h) */
     VASSAL_START,

@@ -53,7 +53,8 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
 
     loop_timer_clear(v->realm->loop, &v->timer);
     turn_end(&v->turn);
-    vassal_hook_forget(v);
+    if (old != VASSAL_ASLEEP || next != VASSAL_ASLEEP)
+        vassal_hook_forget(v);
     if (v->demand && next != VASSAL_ASLEEP)
         demand_listen(v->demand, false);
     v->state = next;
@@ -308,6 +309,11 @@ static void throttle(struct vassal *v)
 static void sleep_on(struct vassal *v)
 {
     demand_listen(v->demand, true);
+}
+
+static void fall_asleep(struct vassal *v)
+{
+    sleep_on(v);
     vassal_hook_run(v, VASSAL_HOOK_ASLEEP);
 }
 
@@ -411,7 +417,8 @@ static void release(struct vassal *v)
 static void (*const actions[])(struct vassal *v) = {
     [VASSAL_IGNORE]   = NULL,
     [VASSAL_ENTER]    = NULL,
-    [VASSAL_SLEEP]    = sleep_on,
+    [VASSAL_SLEEP]    = fall_asleep,
+    [VASSAL_SLEEP_ON] = sleep_on,
     [VASSAL_QUEUE]    = queue,
     [VASSAL_THROTTLE] = throttle,
     [VASSAL_START]    = start,

@@ -96,6 +96,21 @@ def test_of_vassals_that_sleep(govern, vassals, folder):
     server.wait_line("it changed")
     server.kill(signal.SIGUSR1)
     server.wait_line("a.ini: asleep for")
+    assert len(server.log.find("it sleeps")) == 1
+
+
+def test_of_vassals_that_sleep_one_that_fails_keeps_it_from_that(govern, vassals, folder):
+    server = govern("--emperor-on-demand-directory", folder,
+                    "--hook-as-on-demand-vassal", f"exec:test -e {folder}/go",
+                    "--hook-as-on-config-vassal", "exec:exit 4")
+    vassals.write("a.ini", "loyal\n")
+    assert "hook-as-on-demand-vassal exited with code 1" in became(server, "a.ini", "backoff")
+    (folder / "go").touch()
+    vassals.touch("a.ini")
+    became(server, "a.ini", "asleep", count=2)
+    vassals.touch("a.ini")
+    assert "hook-as-on-config-vassal exited with code 1" in became(server, "a.ini", "backoff", count=2)
+    assert server.log.find('"event": "started"') == []
 
 
 def test_before_the_emperor(start, vassals, folder):

@@ -16,10 +16,10 @@
 /* One letter an action, one line a state, one column an event, in the order of the enums: what has
  * to be done, as a second opinion on the table. */
 static const char action_letters[] = {
-    [VASSAL_IGNORE] = '.',   [VASSAL_ENTER] = 'e', [VASSAL_SLEEP] = 'z',  [VASSAL_QUEUE] = 'q',
-    [VASSAL_THROTTLE] = 'h', [VASSAL_START] = 's', [VASSAL_RELOAD] = 'r', [VASSAL_STOP] = 't',
-    [VASSAL_CURSE] = 'c',    [VASSAL_DUMP] = 'u',  [VASSAL_KILL] = 'k',   [VASSAL_DELAY] = 'd',
-    [VASSAL_RELEASE] = 'x',
+    [VASSAL_IGNORE] = '.', [VASSAL_ENTER] = 'e',    [VASSAL_SLEEP] = 'z', [VASSAL_SLEEP_ON] = 'Z',
+    [VASSAL_QUEUE] = 'q',  [VASSAL_THROTTLE] = 'h', [VASSAL_START] = 's', [VASSAL_RELOAD] = 'r',
+    [VASSAL_STOP] = 't',   [VASSAL_CURSE] = 'c',    [VASSAL_DUMP] = 'u',  [VASSAL_KILL] = 'k',
+    [VASSAL_DELAY] = 'd',  [VASSAL_RELEASE] = 'x',
 };
 
 /* clang-format off */
@@ -32,7 +32,7 @@ static const struct {
     const char *actions;
 } rows[] = {
     { VASSAL_NEW,        "q...xx." "e..." "......" "....zd." },
-    { VASSAL_ASLEEP,     "q...xx." "eqq." "......" "....zd." },
+    { VASSAL_ASLEEP,     "q...xx." "eqq." "......" "....Zd." },
     { VASSAL_WAITING,    "....xxq" "e..s" "......" "....zdq" },
     { VASSAL_STARTING,   ".kkktk." "t..." "e.eetc" "uhdezd." },
     { VASSAL_READY,      ".rqttk." "t..." "....tc" "rhdezd." },
@@ -73,8 +73,10 @@ static void check_step(enum vassal_state state, enum vassal_event event, struct 
         assert_int_equal(step.next, state);
         break;
     case VASSAL_SLEEP:
+    case VASSAL_SLEEP_ON:
         assert_false(process);
         assert_int_equal(step.next, VASSAL_ASLEEP);
+        assert_int_equal(step.action == VASSAL_SLEEP_ON, state == VASSAL_ASLEEP);
         break;
     case VASSAL_QUEUE:
         assert_int_equal(step.next, process ? VASSAL_OUTDATED : VASSAL_WAITING);
