@@ -256,6 +256,7 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
     struct stat st;
 
     v->restored = false;
+    v->stray = false;
     v->unsettled = false;
     v->monitor = m;
     v->place = m->place;
@@ -277,13 +278,16 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
         renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
 }
 
-/* The monitor has told of all that is there: what is left of before is gone. */
+/* The monitor has told of all that is there: what is left of before is gone. A stray may be what
+ * another one has yet to tell. */
 static void dismiss_unclaimed(struct court *c, const struct monitor *m)
 {
+    bool all = c->n_unsettled <= 1;
     struct vassal *v = NULL;
 
+    c->n_unsettled -= c->n_unsettled > 0;
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
-        if (v->restored && v->monitor == m) {
+        if (v->restored && (v->stray ? all : v->monitor == m)) {
             v->restored = false;
             vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
         }
@@ -299,12 +303,14 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
         claim(v, m, item);
         return;
     }
-    if (v && (v->item || v->monitor != m)) {
+    if (v && (v->item || v->zerg > 0)) {
         log_error("monitor %s: %s is left out, it is a vassal of monitor %s already", m->source,
                   item->path, v->monitor->source);
         return;
     }
     if (v) {
+        v->monitor = m;
+        v->place = m->place;
         vassal_set_item(v, item);
         restart(v);
         return;

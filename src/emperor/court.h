@@ -12,6 +12,7 @@ struct court {
     unsigned n_zergs;      /* vassals that reinforce others */
     unsigned last_zerg;    /* number of the last one */
     struct monitor *given; /* monitor-given.c; NULL: not there yet */
+    size_t n_unsettled;    /* monitors that have not told of all that there was at an upgrade */
     struct list gone;      /* struct vassal: to be freed when the loop is back */
     struct loop_pulse pulse;
     struct loop_task bury;

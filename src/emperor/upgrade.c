@@ -289,12 +289,14 @@ void upgrade_fall_back(char *const *argv)
     (void)log_errno(LOG_ERR, errno, "nor can the program of before be started");
 }
 
+/* The monitor that is called @source; NULL: there is none any more, or it is spelled otherwise now.
+ */
 static struct monitor *find_monitor(const char *source, struct monitor *const *monitors, size_t n)
 {
     for (size_t i = 0; source && i < n; i++)
         if (strcmp(monitors[i]->source, source) == 0)
             return monitors[i];
-    return monitors[0]; /* which will not find it, and so ends it */
+    return NULL;
 }
 
 void upgrade_restore(struct upgrade *u, struct court *c, struct monitor *const *monitors,
@@ -311,14 +313,17 @@ void upgrade_restore(struct upgrade *u, struct court *c, struct monitor *const *
                                       u->n_blob_bytes);
     if (given < 0)
         (void)log_errno(LOG_ERR, given, "configurations that were given are lost");
+    c->n_unsettled = n_monitors;
     for (size_t i = 0; i < n; i++) {
         const json_t *j = json_array_get(vassals, i);
         const char *source = json_string_value(json_object_get(j, "source"));
+        struct monitor *m = find_monitor(source, monitors, n_monitors);
         struct vassal *v = NULL;
-        int r = vassal_restore(&c->realm, find_monitor(source, monitors, n_monitors), j, u->blobs,
-                               u->n_blob_bytes, &v);
-        if (r == 0)
+        int r = vassal_restore(&c->realm, m ? m : monitors[0], j, u->blobs, u->n_blob_bytes, &v);
+        if (r == 0) {
+            v->stray = !m;
             r = court_take_in(c, v);
+        }
         if (r < 0) {
             const char *id = json_string_value(json_object_get(j, "id"));
             (void)log_errno(LOG_ERR, r, "vassal %s: cannot be taken over", id ? id : "?");

@@ -58,6 +58,7 @@ struct vassal {
     struct stamp stamp;        /* of the configuration */
     uint64_t first_stamp_us;   /* the same when it was added */
     bool restored;  /* from the Emperor before an upgrade; its monitor has not told of it yet */
+    bool stray;     /* its monitor is not known: any may tell of it */
     bool unsettled; /* so is what that Emperor was about to do when it knew the socket */
     uid_t uid;      /* whose it is */
     gid_t gid;

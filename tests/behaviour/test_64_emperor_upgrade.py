@@ -247,3 +247,58 @@ def test_the_last_lines_go_along(start, vassals, folder, release):
         s.connect(str(control))
         s.sendall(b'{"v": 1, "command": "log", "vassal": "a.ini"}\n')
         assert b'started' in s.makefile("rb").readline()
+
+
+@pytest.fixture
+def two_sources(start, folder, release):
+    """two_sources(text): an Emperor whose sources, folder/v and folder/w, stand in a file; w.ini is
+    @text. -> (server, write(*sources): has others than the second one)"""
+    def write(*sources):
+        lines = "".join(f"emperor = {source}\n" for source in (folder / "v", *sources))
+        (folder / "emperor.ini").write_text(
+            f"[liege]\n{lines}emperor-stats = {folder}/stats.sock\nbinary-path = {VASSAL}\n")
+
+    def run(text="loyal\n"):
+        for name in "vw":
+            (folder / name).mkdir()
+            (folder / name / f"{name}.ini").write_text(text if name == "w" else "loyal\n")
+        write(folder / "w")
+        server = start("--ini", folder / "emperor.ini", program=release)
+        server.stats = str(folder / "stats.sock")
+        for name in "vw":
+            became(server, f"{name}.ini", "ready")
+        return server, write
+    return run
+
+
+def test_a_source_that_is_spelled_otherwise_is_the_same(two_sources, folder):
+    server, write = two_sources()
+    before = pids(server)
+    write(f"dir://{folder}/w")
+    upgrade(server)
+    (folder / "w" / "w.ini").write_text("loyal\nnew yes\n")
+    said(server, "w.ini", "reloaded")
+    assert pids(server) == before
+
+
+def test_a_source_that_is_left_out_loses_its_vassals(two_sources):
+    server, write = two_sources()
+    write()
+    upgrade(server)
+    became(server, "w.ini", "gone")
+    assert list(pids(server)) == ["v.ini"]
+
+
+def test_a_source_that_comes_back_while_its_vassal_stops(two_sources, folder):
+    server, write = two_sources("loyal\ndeaf\n")
+    write()
+    upgrade(server)
+    said(server, "w.ini", "stop")
+    deaf = pids(server)["w.ini"]
+    (folder / "w" / "w.ini").write_text("loyal\n")
+    write(folder / "w")
+    server.kill(signal.SIGUSR2)
+    server.wait_line(DONE, count=2)
+    server.wait_line("vassal w.ini: .*its configuration is back")
+    proc.kill_all([deaf])
+    said(server, "w.ini", "started", count=2)
