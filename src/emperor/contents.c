@@ -18,13 +18,16 @@
 #include "conf/part.h"
 
 #define FILE_MAX_BYTES (1U << 20)
+#define MAX_SECTIONS   1000 /* of vassals: they are looked for one by one */
 
 struct reading {
+    const char *path;
     struct contents *contents;
     const struct emperor_conf *conf;
     struct contents_part *part; /* of the section that is being read; NULL: it is none's */
     enum { SECTION_OTHER, SECTION_COMMON, SECTION_EMPEROR } kind;
     uint64_t common;
+    size_t n_sections; /* of vassals */
 };
 
 /* FNV-1a, 64 bits: it tells versions of one file apart, nobody gains by two that look the same. */
@@ -47,10 +50,13 @@ static uint64_t digest_line(uint64_t digest, const struct conf_line *line)
     return digest_bytes(digest, line->value, strlen(line->value) + 1);
 }
 
-static int begin_part(struct reading *rd, const char *name)
+static int begin_part(struct reading *rd, const char *name, struct errmsg *err)
 {
     struct contents *c = rd->contents;
 
+    if (++rd->n_sections > MAX_SECTIONS)
+        return errmsg_set(err, -E2BIG, "%s has more than %d sections of vassals", rd->path,
+                          MAX_SECTIONS);
     for (size_t i = 0; i < c->n_parts; i++)
         if (strcmp(c->parts[i].name, name) == 0) {
             rd->part = &c->parts[i];
@@ -69,7 +75,7 @@ static int begin_part(struct reading *rd, const char *name)
     return 0;
 }
 
-static int begin_section(struct reading *rd, const char *section)
+static int begin_section(struct reading *rd, const char *section, struct errmsg *err)
 {
     const char *name = part_of_section(section);
 
@@ -78,7 +84,7 @@ static int begin_section(struct reading *rd, const char *section)
                : strcmp(section, "emperor") == 0 ? SECTION_EMPEROR
                                                  : SECTION_OTHER;
     if (name)
-        return begin_part(rd, name);
+        return begin_part(rd, name, err);
     return rd->kind == SECTION_OTHER;
 }
 
@@ -101,9 +107,8 @@ static int on_line(void *userdata, const struct conf_line *line, struct errmsg *
 {
     struct reading *rd = userdata;
 
-    (void)err;
     if (!line->key)
-        return begin_section(rd, line->section);
+        return begin_section(rd, line->section, err);
     if (rd->part)
         rd->part->digest = digest_line(rd->part->digest, line);
     else if (rd->kind == SECTION_COMMON)
@@ -120,7 +125,7 @@ int contents_read(const char *path, const struct emperor_conf *conf, struct cont
 {
     const struct format *format = format_of_name(path);
     _cleanup_free_ char *text = NULL;
-    struct reading rd = {.contents = ret, .conf = conf};
+    struct reading rd = {.path = path, .contents = ret, .conf = conf};
     size_t len = 0;
 
     *ret = (struct contents){0};

@@ -22,7 +22,8 @@ struct contents {
 /* Reads the file at @path, in the format that its name says. Only a regular file of at most a
  * mebibyte is looked into; of others, and of what has no known format, the contents are empty and
  * the digest 0. @conf says which attributes are wanted. Returns 0, or a negative errno with @err;
- * after -EINVAL, which is a syntax error, the digest is known. */
+ * after -EINVAL, which is a syntax error, the digest is known; -E2BIG: it has more than a thousand
+ * sections of vassals. */
 int contents_read(const char *path, const struct emperor_conf *conf, struct contents *ret,
                   struct errmsg *err) _must_check_;
 void contents_done(struct contents *c);

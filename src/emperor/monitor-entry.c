@@ -359,7 +359,7 @@ static bool is_program(const struct entry *e)
 }
 
 /* Reads the file. What cannot be read, or is wrong, is for the vassals to complain of: those that
- * there are stay. */
+ * there are stay. Too many are nobody's. */
 static int read_contents(struct entry *e, struct contents *ret)
 {
     struct errmsg err = {""};

@@ -72,6 +72,19 @@ def test_a_mistake_in_a_file_of_several_ends_none_of_them(govern, vassals):
     assert names(server) == ["all.yaml:blog", "all.yaml:shop"]
 
 
+def test_a_file_of_too_many_is_left_out(govern, vassals):
+    server = govern()
+    many = several("ini", **{f"v{i}": "1" for i in range(1001)})
+    vassals.write("new.ini", many)
+    server.wait_line(r"new\.ini has more than 1000 sections of vassals; it is left out")
+    start_one(server, vassals, "all.ini")
+    vassals.write("all.ini", many)
+    server.wait_line(r"all\.ini has more than 1000 sections of vassals; its vassals stay")
+    assert names(server) == ["all.ini"]
+    vassals.write("new.ini", several("ini", shop="1"))
+    became(server, "new.ini:shop", "ready")
+
+
 def test_a_file_may_become_several_and_one_again(govern, vassals):
     server = govern()
     start_one(server, vassals, "all.ini", "loyal\n")
