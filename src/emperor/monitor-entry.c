@@ -3,10 +3,10 @@
  * each vassal in it.
  *
  * A file is looked at as soon as it is complete: renamed into place, linked, closed by its writer,
- * or touched; while it is being written, after a short silence. What follows soon after a change of
- * a file that is known waits until nothing has happened for a little longer, so that many writes
- * are two changes at most; so does its removal, since creating it again (as some editors do) is a
- * change and not an end.
+ * or touched; while it is being written, after a short silence. What follows soon after a look at
+ * the file waits until nothing has happened for a little longer, so that many writes are two
+ * changes at most, and who opens and closes it all the time has it read ten times a second; so does
+ * its removal, since creating it again (as some editors do) is a change and not an end.
  *
  * A file whose text is another one changes those of its vassals that it is another one for. If the
  * text is the same it was touched, which is an order for all of them, or only copied, which is
@@ -231,7 +231,6 @@ static void tell(struct entry_item *i, enum monitor_event event)
 {
     struct monitor *m = &i->entry->fm->monitor;
 
-    i->entry->told_us = loop_now_us(i->entry->fm->loop);
     m->fn(m->data, m, event, &i->item);
 }
 
@@ -367,10 +366,13 @@ static int read_contents(struct entry *e, struct contents *ret)
 
     if (r == -ENOMEM || r >= 0)
         return r;
-    bool several = list_first(&e->items) && !find_item(e, NULL);
-    if (several)
-        log_error("monitor %s: %s; its vassals stay", e->fm->monitor.source, err.text);
-    return several ? r : 0;
+    bool any = list_first(&e->items) != NULL;
+    bool several = any && !find_item(e, NULL);
+    if (!several && r != -E2BIG)
+        return 0;
+    log_error("monitor %s: %s; %s", e->fm->monitor.source, err.text,
+              any ? "its vassals stay" : "it is left out");
+    return r;
 }
 
 static void look_inside(struct entry *e, const struct stat *st)
@@ -416,6 +418,7 @@ void entry_look(struct entry *e)
 
     list_remove(&e->news);
     e->first_us = 0;
+    e->looked_us = loop_now_us(e->fm->loop);
     int r = entry_stat(e, &st);
     if (r < 0) {
         settle_missing(e, r);
@@ -426,11 +429,11 @@ void entry_look(struct entry *e)
     look_inside(e, &st);
 }
 
-/* True if a change of the file, which is known and complete, need not wait: it is there, and is not
- * the further one of several. */
-static bool is_alone(const struct entry *e, uint64_t now)
+/* True if a change of the file, which is complete, need not wait: it is not the removal of one that
+ * is known, nor the further one of several. */
+static bool is_alone(const struct entry *e, bool told, uint64_t now)
 {
-    return !e->gone && (e->told_us == 0 || now >= e->told_us + QUIET_US);
+    return !(told && e->gone) && (e->looked_us == 0 || now >= e->looked_us + QUIET_US);
 }
 
 void entry_touch(struct entry *e, bool complete)
@@ -444,7 +447,7 @@ void entry_touch(struct entry *e, bool complete)
     if (e->first_us == 0)
         e->first_us = now;
     uint64_t due = MIN(now + quiet, e->first_us + latest);
-    if (complete && (!told || is_alone(e, now)))
+    if (complete && is_alone(e, told, now))
         due = now;
     loop_timer_set(e->fm->loop, &e->timer, due);
 }

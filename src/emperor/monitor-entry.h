@@ -25,7 +25,7 @@ struct entry {
     bool seen;                   /* by the scan that is running */
     bool written;                /* it is open for writing, as far as was seen */
     uint64_t first_us;           /* first of the events that are being waited out; 0: none */
-    uint64_t told_us;            /* when something was told of it; 0: never */
+    uint64_t looked_us;          /* when it was looked at; 0: never */
     struct loop_timer timer;     /* when it is looked at */
     struct list news;            /* in the monitor's list of those to be looked at soon */
     struct places_subject links; /* what it depends on beyond its own name */

@@ -2,6 +2,7 @@
 """Which vassals a file holds, and which change of it is a change for whom."""
 import os
 import shutil
+import time
 
 import pytest
 
@@ -83,6 +84,21 @@ def test_a_file_of_too_many_is_left_out(govern, vassals):
     assert names(server) == ["all.ini"]
     vassals.write("new.ini", several("ini", shop="1"))
     became(server, "new.ini:shop", "ready")
+
+
+def test_who_opens_and_closes_a_file_does_not_have_it_read_each_time(govern, vassals):
+    """How often it is read shows in how often it is complained of."""
+    server = govern()
+    vassals.write("all.yaml", several("yaml", shop="1"))
+    became(server, "all.yaml:shop", "ready")
+    path = vassals.write("all.yaml", "uwsgi: [\n")
+    server.wait_line("its vassals stay")
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        os.close(os.open(path, os.O_WRONLY))
+    vassals.write("all.yaml", several("yaml", shop="2"))
+    said(server, "all.yaml:shop", "reloaded")
+    assert len(server.log.find("its vassals stay")) <= 8  # each 100 ms
 
 
 def test_a_file_may_become_several_and_one_again(govern, vassals):
