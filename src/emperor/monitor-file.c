@@ -23,6 +23,9 @@
  * whatever else happens. */
 #define PORTION_US (2 * US_PER_MS)
 
+/* Between two looks at everything: whoever owns a directory that is watched can ask for them. */
+#define DISTANCE_US (100 * US_PER_MS)
+
 #define CIFS_MAGIC 0xFF534D42
 #define FUSE_MAGIC 0x65735546
 
@@ -169,6 +172,10 @@ static void look(struct loop_task *t)
     struct file_monitor *fm = container_of(t, struct file_monitor, refresh);
 
     fm->blind = false;
+    fm->due = false;
+    fm->lost = false;
+    fm->looked_us = loop_now_us(fm->loop);
+    loop_timer_clear(fm->loop, &fm->later);
     int r = fm->kind->locate(fm);
     if (r < 0)
         file_monitor_cannot_watch(fm, r);
@@ -204,17 +211,34 @@ static void on_poll(struct loop_timer *t)
     file_monitor_refresh(container_of(t, struct file_monitor, poll));
 }
 
+static void on_later(struct loop_timer *t)
+{
+    struct file_monitor *fm = container_of(t, struct file_monitor, later);
+
+    loop_task_queue(fm->loop, &fm->refresh);
+}
+
 static void on_lost(void *data, const char *why)
 {
     struct file_monitor *fm = data;
 
-    log_info("monitor %s: %s, looking at everything again", fm->monitor.source, why);
+    if (!fm->lost)
+        log_info("monitor %s: %s, looking at everything again", fm->monitor.source, why);
+    fm->lost = true;
     file_monitor_refresh(fm);
 }
 
 void file_monitor_refresh(struct file_monitor *fm)
 {
-    loop_task_queue(fm->loop, &fm->refresh);
+    uint64_t at_us = fm->looked_us + DISTANCE_US;
+
+    if (fm->due)
+        return;
+    fm->due = true;
+    if (fm->looked_us == 0 || loop_now_us(fm->loop) >= at_us)
+        loop_task_queue(fm->loop, &fm->refresh);
+    else
+        loop_timer_set(fm->loop, &fm->later, at_us);
 }
 
 int file_monitor_init(struct file_monitor *fm, const struct file_monitor_kind *kind,
@@ -225,6 +249,7 @@ int file_monitor_init(struct file_monitor *fm, const struct file_monitor_kind *k
     fm->conf = conf;
     fm->loop = l;
     fm->poll.fn = on_poll;
+    fm->later.fn = on_later;
     list_init(&fm->news);
     loop_task_init(&fm->refresh, look);
     loop_task_init(&fm->tell_news, tell_news);
@@ -239,7 +264,10 @@ static int start(struct monitor *m)
 
 static void rescan(struct monitor *m)
 {
-    file_monitor_refresh(container_of(m, struct file_monitor, monitor));
+    struct file_monitor *fm = container_of(m, struct file_monitor, monitor);
+
+    fm->due = true;
+    loop_task_queue(fm->loop, &fm->refresh); /* who may ask for that need not wait */
 }
 
 static void include(struct monitor *m, struct monitor_item *item, const char *path)
@@ -256,6 +284,7 @@ static void free_monitor(struct monitor *m)
     loop_task_cancel(&fm->refresh);
     loop_task_cancel(&fm->tell_news);
     loop_timer_clear(fm->loop, &fm->poll);
+    loop_timer_clear(fm->loop, &fm->later);
     for (size_t pos = 0; (e = hash_next(&fm->entries, &pos));)
         (void)entry_free(e);
     hash_done(&fm->entries);

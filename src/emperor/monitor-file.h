@@ -29,8 +29,12 @@ struct file_monitor {
     struct hash entries; /* name -> struct entry */
     struct loop_task refresh;
     struct loop_timer poll;
-    struct list news; /* struct entry: found by a scan, and not looked at yet */
+    struct loop_timer later; /* of a refresh that waits */
+    uint64_t looked_us;      /* when everything was looked at; 0: never */
+    struct list news;        /* struct entry: found by a scan, and not looked at yet */
     struct loop_task tell_news;
+    bool due;        /* everything is going to be looked at */
+    bool lost;       /* since something was lost, and that was logged */
     bool looked;     /* successfully, once */
     bool settled;    /* MONITOR_SETTLED was sent */
     int trouble;     /* why the last look failed, already logged */
@@ -59,5 +63,5 @@ int file_monitor_listen(struct file_monitor *fm, struct places_listener *l,
 /* Something cannot be watched, for the reason @r: logs it once, and looks from time to time. */
 void file_monitor_cannot_watch(struct file_monitor *fm, int r);
 
-/* Looks at everything again, in this round of the loop. */
+/* Looks at everything again, in this round of the loop, or a little later if it was just done. */
 void file_monitor_refresh(struct file_monitor *fm);

@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -325,6 +326,22 @@ def test_a_pattern(govern, vassals, folder):
     name = f"{folder}/home/ann/app.ini"
     assert said(server, name, "started")["arguments"] == ["--ini", name]
     became(server, name, "ready")
+
+
+def test_who_changes_a_directory_all_the_time_has_it_looked_at_now_and_then(govern, vassals, folder):
+    home = folder / "home"
+    (home / "ann").mkdir(parents=True)
+    server = govern(monitor=f"glob://{home}/*/app.ini")
+    (home / "ann" / "app.ini").write_text("loyal\n")
+    became(server, f"{home}/ann/app.ini", "ready")
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        (home / "ann").chmod(0o700)
+        (home / "ann").chmod(0o755)
+    (home / "bob").mkdir()
+    (home / "bob" / "app.ini").write_text("loyal\n")
+    became(server, f"{home}/bob/app.ini", "ready")
+    assert 1 <= len(server.log.find("looking at everything again")) <= 10  # each 100 ms
 
 
 def test_a_directory_that_is_missing_at_the_start(govern, vassals, folder):
