@@ -275,7 +275,7 @@ static int make_monitors(struct emperor *e, struct errmsg *err)
             return r;
         e->n_monitors++;
     }
-    int r = monitor_given_new(e->conf, e->loop, court_hear, &e->court, &e->court.given);
+    int r = monitor_given_new(e->conf, court_hear, &e->court, &e->court.given);
     if (r < 0)
         return errmsg_set_errno(err, r, "emperor");
     e->monitors[e->n_monitors++] = e->court.given;

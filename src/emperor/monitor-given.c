@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A table of texts. What is put is told at once; what was there before an upgrade is told when the
- * monitor is started, as a directory tells its files. Owned by emperor.c; control-given.c puts and
- * removes. */
+ * monitor is started: a vassal that is due in the first round of the loop has its configuration.
+ * Owned by emperor.c; control-given.c puts and removes. */
 #include "emperor/monitor-given.h"
 
 #include <errno.h>
@@ -22,9 +22,7 @@ struct given {
 struct given_monitor {
     struct monitor monitor;
     const struct emperor_conf *conf;
-    struct loop *loop;
-    struct hash items;         /* name -> struct given */
-    struct loop_task tell_all; /* after the start */
+    struct hash items; /* name -> struct given */
 };
 
 static struct given_monitor *of(const struct monitor *m)
@@ -154,19 +152,14 @@ int monitor_given_remove(struct monitor *m, const char *name)
     return 0;
 }
 
-static void tell_all(struct loop_task *t)
+static int start(struct monitor *m)
 {
-    struct given_monitor *gm = container_of(t, struct given_monitor, tell_all);
+    struct given_monitor *gm = of(m);
     struct given *g = NULL;
 
     for (size_t pos = 0; (g = hash_next(&gm->items, &pos));)
         tell(gm, g, MONITOR_ADDED);
     gm->monitor.fn(gm->monitor.data, &gm->monitor, MONITOR_SETTLED, NULL);
-}
-
-static int start(struct monitor *m)
-{
-    loop_task_queue(of(m)->loop, &of(m)->tell_all);
     return 0;
 }
 
@@ -180,7 +173,6 @@ static void free_monitor(struct monitor *m)
     struct given_monitor *gm = of(m);
     struct given *g = NULL;
 
-    loop_task_cancel(&gm->tell_all);
     for (size_t pos = 0; (g = hash_next(&gm->items, &pos));)
         given_free(g);
     hash_done(&gm->items);
@@ -193,7 +185,7 @@ static const struct monitor_ops given_ops = {
     .free = free_monitor,
 };
 
-int monitor_given_new(const struct emperor_conf *conf, struct loop *l, monitor_fn *fn, void *data,
+int monitor_given_new(const struct emperor_conf *conf, monitor_fn *fn, void *data,
                       struct monitor **ret)
 {
     struct given_monitor *gm = calloc(1, sizeof(*gm));
@@ -207,9 +199,7 @@ int monitor_given_new(const struct emperor_conf *conf, struct loop *l, monitor_f
                     .fn = fn,
                     .data = data},
         .conf = conf,
-        .loop = l,
     };
-    loop_task_init(&gm->tell_all, tell_all);
     if (!gm->monitor.source || !gm->monitor.directory) {
         (void)monitor_free(&gm->monitor);
         return -ENOMEM;

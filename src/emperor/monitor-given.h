@@ -9,7 +9,7 @@
 /* The monitor of configurations that are in no file: an operator gives them, over the control
  * socket, and the Emperor keeps their texts. It is there without being asked for; its vassals start
  * in the directory in which the Emperor was started. */
-int monitor_given_new(const struct emperor_conf *conf, struct loop *l, monitor_fn *fn, void *data,
+int monitor_given_new(const struct emperor_conf *conf, monitor_fn *fn, void *data,
                       struct monitor **ret) _must_check_;
 
 /* Takes a copy of the text as the configuration @name, new or changed; @socket (or "") is that of a

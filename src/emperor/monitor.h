@@ -54,8 +54,8 @@ typedef void monitor_fn(void *data, struct monitor *m, enum monitor_event event,
                         struct monitor_item *item);
 
 struct monitor_ops {
-    /* Begins; what is there now is told from the loop. A source that cannot be reached now is
-     * logged and tried again, not an error. */
+    /* Begins; what is there now is told from the loop, or at once. A source that cannot be reached
+     * now is logged and tried again, not an error. */
     int (*start)(struct monitor *m);
     /* Looks at everything again, in the next round of the loop. */
     void (*rescan)(struct monitor *m);

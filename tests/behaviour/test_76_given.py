@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Vassals whose configuration is in no file: an operator gives it to the Emperor, which keeps it and
 sends it over a pipe, of any size."""
+import shutil
 import signal
 import subprocess
 
@@ -114,6 +115,37 @@ def test_an_upgrade_keeps_them(govern_given, ctl, folder):
     assert answer(folder / "shop.sock") == b"first"
     assert ctl("add", "shop.ini", "--wait", text=site(folder, "second")).returncode == 0
     assert answer(folder / "shop.sock") == b"second"
+
+
+ENDS_ONE = """#!/bin/sh
+case "$*" in
+*--check*) ;;
+*) kill -KILL {pid} ;;
+esac
+exec {liege} "$@"
+"""
+
+
+def test_one_whose_turn_comes_with_an_upgrade_has_its_configuration(start, vassals, ctl, folder):
+    """The vassal that it waited for ends while the new program comes up."""
+    program, vassal = folder / "liege", folder / "vassal"
+    vassal.write_text('#!/bin/sh\necho "$$ was told: $*."\n'
+                      'exec head -c 1 <&$LIEGE_EMPEROR_FD\n')
+    vassal.chmod(0o755)
+    shutil.copy2(programs.LIEGE, program)
+    server = start("--emperor", vassals.directory, "--emperor-control", folder / "control.sock",
+                   "--emperor-spawn-parallel", 1, "--binary-path", vassal, program=program)
+    server.wait_line(says.EMPEROR_READY)
+    assert ctl("add", "first.ini", text="[liege]\n").returncode == 0
+    pid = server.wait_line(r"(\d+) was told: .*emperor://first\.ini").group(1)
+    assert ctl("add", "shop.ini", text="[liege]\n").returncode == 0
+    became(server, "shop.ini", "waiting")
+    program.unlink()
+    program.write_text(ENDS_ONE.format(liege=programs.LIEGE, pid=pid))
+    program.chmod(0o755)
+    server.kill(signal.SIGUSR2)
+    server.wait_line("the upgrade is done: 2 vassals go on")
+    assert "emperor://shop.ini" in server.wait_line(r"was told: .*shop\.ini.*").group()
 
 
 @pytest.mark.parametrize("arguments, complaint", [
