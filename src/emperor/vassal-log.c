@@ -168,6 +168,7 @@ void vassal_log_restore(struct vassal_log *log, const char *data, size_t len, si
 {
     if (len > 0)
         ring_put(log, data, len);
+    n_begun = MIN(n_begun, VASSAL_LOG_LINE_MAX); /* as much as a begun line can have */
     log->passed = log->head - MIN(n_begun, (size_t)log->head);
 }
 

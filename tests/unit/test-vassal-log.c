@@ -273,6 +273,22 @@ static void test_a_log_whose_reader_is_gone(void **state)
     end(&b);
 }
 
+static void test_what_a_program_before_has_begun_is_no_more_than_a_line(void **state)
+{
+    static char begun[4 * VASSAL_LOG_LINE_MAX];
+    struct bench b;
+
+    (void)state;
+    begin(&b);
+    memset(begun, 'x', sizeof(begun));
+    vassal_log_restore(&b.log, begun, sizeof(begun), sizeof(begun));
+    assert_int_equal(b.log.head - b.log.passed, VASSAL_LOG_LINE_MAX);
+    say(&b, "y\n");
+    turn();
+    assert_int_equal(read(b.read_fd, begun, sizeof(begun)), VASSAL_LOG_LINE_MAX + 2);
+    end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +300,8 @@ int main(void)
                                         unit_free_loop),
         cmocka_unit_test_setup_teardown(test_the_ring_has_the_last_lines, unit_make_loop,
                                         unit_free_loop),
+        cmocka_unit_test_setup_teardown(test_what_a_program_before_has_begun_is_no_more_than_a_line,
+                                        unit_make_loop, unit_free_loop),
         cmocka_unit_test_setup_teardown(test_a_log_that_nobody_reads, unit_make_loop,
                                         unit_free_loop),
         cmocka_unit_test_setup_teardown(test_a_log_that_is_a_socket, unit_make_loop,
