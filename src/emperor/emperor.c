@@ -126,6 +126,12 @@ static void close_log(struct emperor *e)
     log_out_close(&e->log, LAST_LINES_US);
 }
 
+/* The Emperor above is told, too, for it may be what has asked for it. */
+static void say_kept(const struct emperor *e, const char *why)
+{
+    link_status(&e->link, STATUS_KEPT, 1, why);
+}
+
 /* Becomes the program at start->self; goes on if that fails. */
 static void become_new(struct emperor *e)
 {
@@ -150,6 +156,7 @@ static void become_new(struct emperor *e)
     (void)unsetenv("WATCHDOG_USEC");
     (void)log_errno(LOG_ERR, r, "upgrade: this program goes on");
     service_say(&e->service, "READY=1\nSTATUS=upgrade failed");
+    say_kept(e, "the new program cannot be run");
 }
 
 static void on_trial_end(void *data, const struct job_end *end)
@@ -164,7 +171,7 @@ static void on_trial_end(void *data, const struct job_end *end)
         return;
     log_error("upgrade: %s --check %s, this program goes on", e->start->self,
               proc_describe_end(&end->info, how, sizeof(how)));
-    link_status(&e->link, STATUS_KEPT, 1, "its configuration is refused");
+    say_kept(e, "its configuration is refused");
 }
 
 /* The program that is there now has to understand the configuration before it is trusted. */
@@ -192,8 +199,10 @@ static void on_usr2(struct emperor *e)
     };
     if (r == 0)
         r = job_new(&start, &e->trial);
-    if (r < 0)
+    if (r < 0) {
         (void)log_errno(LOG_ERR, r, "upgrade: cannot try %s, this program goes on", e->start->self);
+        say_kept(e, "the new program cannot be tried");
+    }
 }
 
 static const struct {
@@ -451,8 +460,10 @@ int emperor_run(const struct emperor_start *with, struct errmsg *err)
     r = prepare(&e, err);
     if (r == 0)
         r = start(&e, err);
-    if (r < 0 && upgrade_goes_on(&e.upgrade))
+    if (r < 0 && upgrade_goes_on(&e.upgrade)) {
+        link_keep(&e.link, true);
         return r; /* all that is there is for the program of before */
+    }
     if (r == 0) {
         r = loop_run(e.loop);
         if (r < 0)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A vassal that is an Emperor itself."""
+import shutil
 import signal
 
 import pytest
 
-from harness import proc, stats
+from harness import proc, programs, stats
 from harness.foreign import VASSAL, became, said
 
 
@@ -51,6 +52,26 @@ def test_a_mistake_keeps_it_as_it_is(empire, vassals, folder):
     server.wait_line("emperor-throttle: 'soon'|soon")
     assert "refused" in became(server, "sub.ini", "ready", count=2)
     assert proc.alive(started["pid"])
+
+
+@pytest.mark.parametrize("trial, why", [
+    (None, "its configuration is refused"), ("rm $0", "the new program cannot be run")])
+def test_a_program_that_cannot_be_run_keeps_it_as_it_is(emperor, vassals, folder, trial, why):
+    program = shutil.copy2(programs.LIEGE, folder / "liege")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "a.ini").write_text("loyal\n")
+    vassals.write("sub.ini", config(folder))
+    server = emperor("--binary-path", program, program=program)
+    became(server, "sub.ini", "ready")
+    started = said(server, "a.ini", "started")
+    program.unlink()
+    if trial:
+        program.write_text(f"#!/bin/sh\n{trial}\n")
+        program.chmod(0o755)
+    vassals.touch("sub.ini")
+    assert why in became(server, "sub.ini", "ready", count=2)
+    assert proc.alive(started["pid"])
+    assert server.stop() == 0
 
 
 @pytest.mark.parametrize("end", ["remove", "stop", "kill"])
