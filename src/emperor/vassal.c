@@ -27,6 +27,7 @@
 #define EXIT_EXILED    26               /* uWSGI's code for: do not start me again */
 #define PROVEN_US      (3 * US_PER_SEC) /* ready this long, a vassal has earned a restart at once */
 #define FIRST_DELAY_US (3 * US_PER_SEC)
+#define BRIEF_LIVES    5 /* in a row, after which hardly anything is logged about them */
 #define SHORT_LIFE_US  (1 * US_PER_SEC) /* from start to end; the throttle is for such */
 
 /* For how long a vassal that starts or reloads keeps others waiting: one of ours, and one of which
@@ -46,6 +47,43 @@ static uint64_t epoch_us(void)
     return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
+/* That one is started again which does nothing but die is not worth a line, nor is each end. */
+static bool is_left_out(const struct vassal *v, enum vassal_state old, enum vassal_state next)
+{
+    bool ran = old == VASSAL_STARTING || old == VASSAL_READY || old == VASSAL_LOST;
+    bool waits = old == VASSAL_WAITING || old == VASSAL_ASLEEP;
+    bool goes_on = next == VASSAL_WAITING || next == VASSAL_STARTING || next == VASSAL_ASLEEP;
+
+    if (v->n_brief < BRIEF_LIVES)
+        return false;
+    if (ran && goes_on)
+        return v->n_brief % BRIEF_LIVES != 0;
+    return (waits && goes_on) || (old == VASSAL_STARTING && next == VASSAL_READY);
+}
+
+static void on_lasts(struct loop_timer *t)
+{
+    struct vassal *v = container_of(t, struct vassal, lasts);
+    enum vassal_state old = v->state == VASSAL_READY ? VASSAL_STARTING : VASSAL_WAITING;
+
+    log_info("vassal %s: %s -> %s, %s; such lines about %u short lives were left out", v->id,
+             vassal_state_name(old), vassal_state_name(v->state), v->reason,
+             v->n_brief - BRIEF_LIVES);
+    v->n_brief = 0;
+}
+
+static void log_state(struct vassal *v, enum vassal_state old, const char *reason)
+{
+    struct loop *l = v->realm->loop;
+
+    loop_timer_clear(l, &v->lasts);
+    if (!is_left_out(v, old, v->state))
+        log_info("vassal %s: %s -> %s, %s", v->id, vassal_state_name(old),
+                 vassal_state_name(v->state), reason);
+    else if (v->state == VASSAL_STARTING || v->state == VASSAL_READY)
+        loop_timer_set(l, &v->lasts, clock_now_us() + PROVEN_US);
+}
+
 /* The only place that changes a state. */
 static void set_state(struct vassal *v, enum vassal_state next, const char *reason)
 {
@@ -60,8 +98,7 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
     v->state = next;
     v->since_us = epoch_us();
     (void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
-    log_info("vassal %s: %s -> %s, %s", v->id, vassal_state_name(old), vassal_state_name(next),
-             reason);
+    log_state(v, old, reason);
     if (v->realm->on_state)
         v->realm->on_state(v->realm, v);
 }
@@ -131,6 +168,19 @@ static void leave_lord(struct vassal *v)
     vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
 }
 
+/* It is going to be started again without a back-off. */
+static void count_life(struct vassal *v)
+{
+    if (!v->broke_off || clock_now_us() - v->asked_mono_us >= PROVEN_US) {
+        v->n_brief = 0;
+        return;
+    }
+    if (++v->n_brief == BRIEF_LIVES)
+        log_warning("vassal %s: has died %d times in a row soon after its start: from now on one "
+                    "end of %d is logged",
+                    v->id, BRIEF_LIVES, BRIEF_LIVES);
+}
+
 /* Which of the ends it was. */
 static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
 {
@@ -148,6 +198,7 @@ static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
     } else if (!told && !v->realm->conf->no_blacklist) {
         return VASSAL_ENDED_EARLY;
     }
+    count_life(v);
     return v->demand ? VASSAL_CAN_SLEEP : VASSAL_ENDED;
 }
 
@@ -477,6 +528,7 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED) {
         v->delay_us = 0;
         v->n_early = 0;
+        v->n_brief = 0;
         v->sos_delay_us = 0;
         v->sos_ignored_till = 0;
     }
@@ -587,6 +639,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         .proc = PROC_NONE,
         .timer = {.fn = on_timer},
         .heart = {.fn = on_heart},
+        .lasts = {.fn = on_lasts},
         .end_io = {.fd = -1},
         .pipe_io = {.fd = -1},
         .status = {.io = {.fd = -1}},
@@ -612,6 +665,7 @@ struct vassal *vassal_free(struct vassal *v)
     if (!v)
         return NULL;
     loop_timer_clear(v->realm->loop, &v->timer);
+    loop_timer_clear(v->realm->loop, &v->lasts);
     turn_end(&v->turn);
     vassal_hook_forget(v);
     vassal_settle_done(v);

@@ -114,6 +114,8 @@ struct vassal {
     uint64_t delay_us; /* the back-off that the last early end led to; 0: none */
     unsigned n_early;  /* early ends in a row */
     time_t first_early, last_early;
+    unsigned n_brief;          /* lives in a row that were short, and not early */
+    struct loop_timer lasts;   /* this one is not: its lines, which were left out, are said */
     uint64_t sos_delay_us;     /* the same of those that reinforced it */
     uint64_t sos_ignored_till; /* monotonic: that long nobody else does */
 };

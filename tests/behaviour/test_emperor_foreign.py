@@ -2,6 +2,7 @@
 """An Emperor over vassals that are not liege's own: they speak the bytes of the pipe (apps/foreign).
 What is tested is the Emperor alone."""
 import os
+import re
 import resource
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from harness import proc, programs, stats
-from harness.foreign import became, said, start_one
+from harness.foreign import VASSAL, became, said, start_one
 
 
 def test_what_a_vassal_is_started_with(govern, vassals):
@@ -109,6 +110,25 @@ def test_a_loyal_vassal_that_dies_is_there_again_at_once(govern, vassals):
     assert not proc.wait_gone([v["child"]])
     assert server.log.find("backoff") == []
     assert stats.vassal(server.stats, "a.ini")["exit"].startswith("killed by signal 9")
+
+
+def test_of_one_that_does_nothing_but_die_not_each_end_is_logged(emperor, vassals, folder):
+    program = folder / "vassal"
+    program.write_text(f'#!/bin/sh\n[ -e {folder}/well ] || exit 3\nexec {VASSAL} "$@"\n')
+    program.chmod(0o755)
+    server = emperor("--binary-path", program, "--emperor-no-blacklist", "--emperor-throttle", 10)
+    vassals.write("a.ini", "loyal\n")
+    server.wait_line(r"warning: vassal a\.ini: has died 5 times in a row soon after its start")
+    after = server.log.mark()
+    ended = r"vassal a\.ini: starting -> \w+, process \d+ exited with code 3"
+    server.wait_line(ended, after=after, count=2)
+    assert stats.vassal(server.stats, "a.ini")["respawns"] >= 9
+    assert server.log.find(r"a\.ini: waiting -> starting", after=after) == []
+    (folder / "well").touch()
+    reason = became(server, "a.ini", "ready")
+    assert re.search(r"; such lines about \d+ short lives were left out$", reason)
+    vassals.touch("a.ini")
+    became(server, "a.ini", "ready", count=2)
 
 
 def test_a_vassal_that_dies_early_waits_longer_each_time(govern, vassals):
