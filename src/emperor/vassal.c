@@ -21,14 +21,9 @@
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-hook.h"
+#include "emperor/vassal-past.h"
 #include "emperor/vassal-talk.h"
 #include "ipc/bytes.h"
-
-#define EXIT_EXILED    26               /* uWSGI's code for: do not start me again */
-#define PROVEN_US      (3 * US_PER_SEC) /* ready this long, a vassal has earned a restart at once */
-#define FIRST_DELAY_US (3 * US_PER_SEC)
-#define BRIEF_LIVES    5 /* in a row, after which hardly anything is logged about them */
-#define SHORT_LIFE_US  (1 * US_PER_SEC) /* from start to end; the throttle is for such */
 
 /* For how long a vassal that starts or reloads keeps others waiting: one of ours, and one of which
  * nothing is heard. */
@@ -47,43 +42,6 @@ static uint64_t epoch_us(void)
     return (uint64_t)ts.tv_sec * US_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* That one is started again which does nothing but die is not worth a line, nor is each end. */
-static bool is_left_out(const struct vassal *v, enum vassal_state old, enum vassal_state next)
-{
-    bool ran = old == VASSAL_STARTING || old == VASSAL_READY || old == VASSAL_LOST;
-    bool waits = old == VASSAL_WAITING || old == VASSAL_ASLEEP;
-    bool goes_on = next == VASSAL_WAITING || next == VASSAL_STARTING || next == VASSAL_ASLEEP;
-
-    if (v->n_brief < BRIEF_LIVES)
-        return false;
-    if (ran && goes_on)
-        return v->n_brief % BRIEF_LIVES != 0;
-    return (waits && goes_on) || (old == VASSAL_STARTING && next == VASSAL_READY);
-}
-
-static void on_lasts(struct loop_timer *t)
-{
-    struct vassal *v = container_of(t, struct vassal, lasts);
-    enum vassal_state old = v->state == VASSAL_READY ? VASSAL_STARTING : VASSAL_WAITING;
-
-    log_info("vassal %s: %s -> %s, %s; such lines about %u short lives were left out", v->id,
-             vassal_state_name(old), vassal_state_name(v->state), v->reason,
-             v->n_brief - BRIEF_LIVES);
-    v->n_brief = 0;
-}
-
-static void log_state(struct vassal *v, enum vassal_state old, const char *reason)
-{
-    struct loop *l = v->realm->loop;
-
-    loop_timer_clear(l, &v->lasts);
-    if (!is_left_out(v, old, v->state))
-        log_info("vassal %s: %s -> %s, %s", v->id, vassal_state_name(old),
-                 vassal_state_name(v->state), reason);
-    else if (v->state == VASSAL_STARTING || v->state == VASSAL_READY)
-        loop_timer_set(l, &v->lasts, clock_now_us() + PROVEN_US);
-}
-
 /* The only place that changes a state. */
 static void set_state(struct vassal *v, enum vassal_state next, const char *reason)
 {
@@ -98,7 +56,7 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
     v->state = next;
     v->since_us = epoch_us();
     (void)snprintf(v->reason, sizeof(v->reason), "%s", reason);
-    log_state(v, old, reason);
+    vassal_past_log(v, old, reason);
     if (v->realm->on_state)
         v->realm->on_state(v->realm, v);
 }
@@ -136,72 +94,6 @@ static void forget_process(struct vassal *v)
     vassal_log_close(&v->log);
 }
 
-static bool is_proven(const struct vassal *v)
-{
-    uint64_t now = loop_now_us(v->realm->loop);
-
-    return v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
-}
-
-/* The back-off that follows on one of @delay_us. */
-static uint64_t longer_delay(const struct emperor_conf *c, uint64_t delay_us)
-{
-    return MIN(delay_us == 0 ? FIRST_DELAY_US : delay_us + c->throttle_us, c->max_throttle_us);
-}
-
-/* A reinforcement has ended, and is not started again. The next call for one would bring it back at
- * once: that is what waits if this one was of no use. */
-static void leave_lord(struct vassal *v)
-{
-    struct vassal *lord = v->lord;
-    uint64_t now = clock_now_us();
-    bool was_idle = v->state == VASSAL_RETIRING && now - v->asked_mono_us >= SHORT_LIFE_US;
-
-    if (lord && (was_idle || is_proven(v))) {
-        lord->sos_delay_us = 0;
-    } else if (lord && now >= lord->sos_ignored_till) {
-        lord->sos_delay_us = longer_delay(v->realm->conf, lord->sos_delay_us);
-        lord->sos_ignored_till = now + lord->sos_delay_us;
-        log_warning("vassal %s: is not reinforced for %.1f s, %s has ended too early", lord->id,
-                    (double)lord->sos_delay_us / US_PER_SEC, v->id);
-    }
-    vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
-}
-
-/* It is going to be started again without a back-off. */
-static void count_life(struct vassal *v)
-{
-    if (!v->broke_off || clock_now_us() - v->asked_mono_us >= PROVEN_US) {
-        v->n_brief = 0;
-        return;
-    }
-    if (++v->n_brief == BRIEF_LIVES)
-        log_warning("vassal %s: has died %d times in a row soon after its start: from now on one "
-                    "end of %d is logged",
-                    v->id, BRIEF_LIVES, BRIEF_LIVES);
-}
-
-/* Which of the ends it was. */
-static enum vassal_event judge(struct vassal *v, const siginfo_t *end)
-{
-    bool proven = is_proven(v);
-    /* Who asks to be stopped and leaves the connection that it was started for would be started for
-     * it at once, again and again. */
-    bool told = v->state == VASSAL_RESTARTING || (v->state == VASSAL_RETIRING && !v->demand);
-
-    v->broke_off = !told && !(proven && v->state == VASSAL_RETIRING);
-    if (end->si_code == CLD_EXITED && end->si_status == EXIT_EXILED)
-        return VASSAL_ENDED_EXILED;
-    if (proven) {
-        v->delay_us = 0;
-        v->n_early = 0;
-    } else if (!told && !v->realm->conf->no_blacklist) {
-        return VASSAL_ENDED_EARLY;
-    }
-    count_life(v);
-    return v->demand ? VASSAL_CAN_SLEEP : VASSAL_ENDED;
-}
-
 static void on_end(struct loop_io *io, uint32_t events)
 {
     struct vassal *v = container_of(io, struct vassal, end_io);
@@ -220,10 +112,12 @@ static void on_end(struct loop_io *io, uint32_t events)
     char reason[sizeof(v->complaint) + sizeof(v->last_end) + 32];
     (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
                    v->complaint[0] ? ": " : "", v->complaint);
-    if (v->zerg > 0)
-        leave_lord(v);
+    if (v->zerg > 0) {
+        vassal_past_tell_lord(v);
+        vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
+    }
     bool failed = vassal_settle_ended(v) < 0;
-    vassal_handle(v, failed ? VASSAL_FAILED : judge(v, &end), "%s", reason);
+    vassal_handle(v, failed ? VASSAL_FAILED : vassal_past_judge(v, &end), "%s", reason);
     realm->on_end(realm);
 }
 
@@ -444,15 +338,6 @@ static void dump(struct vassal *v)
     set_timer(v, DUMP_US);
 }
 
-/* The back-off of one more early end. */
-static void raise_delay(struct vassal *v)
-{
-    v->last_early = time(NULL);
-    if (v->n_early++ == 0)
-        v->first_early = v->last_early;
-    v->delay_us = longer_delay(v->realm->conf, v->delay_us);
-}
-
 static void delay(struct vassal *v)
 {
     set_timer(v, v->delay_us);
@@ -484,25 +369,13 @@ static void (*const actions[])(struct vassal *v) = {
 /* clang-format on */
 static_assert(COUNT_OF(actions) == VASSAL_ACTION_COUNT, "one function for each action");
 
-/* One on demand that broke off has left the connection that it was started for, perhaps: it would
- * be called by it again and again. Who went to sleep as it should is not kept waiting. */
-static bool is_throttled(const struct vassal *v, enum vassal_event event, enum vassal_action action)
-{
-    if (action == VASSAL_QUEUE && event == VASSAL_CALLED && v->broke_off &&
-        clock_now_us() - v->asked_mono_us < SHORT_LIFE_US)
-        return true;
-    bool is_new = v->first_run == 0 && v->state != VASSAL_WAITING;
-    return action == VASSAL_THROTTLE ||
-           (action == VASSAL_QUEUE && v->realm->conf->throttle_new && is_new);
-}
-
 /* Who need not wait does not enter a state of waiting; @text says for how long the others do. */
 static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
                                     struct vassal_step step, char text[48])
 {
     const struct emperor_conf *c = v->realm->conf;
 
-    if (is_throttled(v, event, step.action)) {
+    if (vassal_past_is_throttled(v, event, step.action)) {
         v->wait_us =
             throttle_next(&v->realm->throttle, clock_now_us(), c->throttle_us, c->max_throttle_us);
         step.action = v->wait_us > 0 ? VASSAL_THROTTLE : VASSAL_QUEUE;
@@ -511,7 +384,7 @@ static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
     if (step.action == VASSAL_QUEUE && prepared && turn_is_free(&v->turn))
         return vassal_step(step.next, VASSAL_TURN);
     if (step.action == VASSAL_DELAY)
-        raise_delay(v);
+        vassal_past_raise_delay(v);
     if (step.action == VASSAL_DELAY || step.action == VASSAL_THROTTLE)
         (void)snprintf(text, 48, ", starts again in %.1f s",
                        (double)(step.action == VASSAL_DELAY ? v->delay_us : v->wait_us) /
@@ -525,13 +398,8 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     char reason[sizeof(v->reason)], wait[48] = "";
     va_list ap;
 
-    if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED) {
-        v->delay_us = 0;
-        v->n_early = 0;
-        v->n_brief = 0;
-        v->sos_delay_us = 0;
-        v->sos_ignored_till = 0;
-    }
+    if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED)
+        vassal_past_forgive(v);
     if (event == VASSAL_REMOVED || event == VASSAL_CONDEMNED)
         vassal_settle_forget(v);
     if (step.action == VASSAL_IGNORE)
@@ -639,7 +507,7 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
         .proc = PROC_NONE,
         .timer = {.fn = on_timer},
         .heart = {.fn = on_heart},
-        .lasts = {.fn = on_lasts},
+        .lasts = {.fn = vassal_past_on_lasts},
         .end_io = {.fd = -1},
         .pipe_io = {.fd = -1},
         .status = {.io = {.fd = -1}},
