@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from harness import says, stats
 from harness.foreign import became, start_one
 
@@ -31,6 +33,8 @@ def test_an_emperor_that_stops_waits_for_what_is_done_after_the_ends(govern, vas
     server.kill(signal.SIGTERM)
     for i in range(4):
         became(server, f"{i}.ini", "gone")
+    with pytest.raises(AssertionError):
+        server.wait_line("all vassals have ended", timeout=0.3)
     with open(gate, "r+b", buffering=0) as file:
         file.write(b"\n" * 4)  # each takes one
         assert server.wait() == 0
