@@ -1,37 +1,17 @@
 # SPDX-License-Identifier: MIT
 """What a worker costs that has nothing to do, and what its threads cost one that has: system calls,
 as strace(1) counts them."""
-import contextlib
 import re
-import subprocess
 
 import pytest
 
 from harness import client
 from harness.client import Connection
-from harness.programs import PATIENCE
+from harness.strace import traced
 
 pytestmark = pytest.mark.only_plain  # the sanitizers make calls of their own
 
 WEB = "wsgi-file = {apps}/python/web.py\ndisable-logging = yes\n"
-
-
-@contextlib.contextmanager
-def traced(pid, path):
-    """Within the block the system calls of @pid and all its threads are written to @path, a line
-    each, with the thread before it."""
-    tracer = subprocess.Popen(["strace", "-f", "-o", path, "-p", str(pid)],
-                              stderr=subprocess.PIPE, text=True)
-    try:
-        for line in tracer.stderr:
-            if "attached" in line:
-                break
-        else:
-            pytest.skip("strace may not attach here")
-        yield
-    finally:
-        tracer.terminate()
-        tracer.communicate(timeout=PATIENCE)
 
 
 def calls(path, names=r"\w+"):
@@ -49,7 +29,7 @@ def test_an_idle_worker_makes_no_system_call(instance, folder, threads):
         pid = int(c.request("/pid").body)
     for n in range(10):
         path = folder / f"trace{n}"
-        with traced(pid, path):
+        with traced(pid, path, "-f"):
             assert clients[0].silent(0.5)
         threads_seen = {}
         for thread, name in calls(path):
@@ -72,7 +52,7 @@ def test_short_requests_wake_no_thread(instance, folder):
         pid = int(c.request("/pid").body)
         for n in range(10):
             path = folder / f"trace{n}"
-            with traced(pid, path):
+            with traced(pid, path, "-f"):
                 for _ in range(1000):
                     assert c.request("/").status == 200
             made = calls(path)

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The end of an Emperor with many vassals, some of which do not obey: when all are gone, and whom it
 sends signals to meanwhile."""
-import contextlib
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 from harness import proc
 from harness.foreign import became, said
-from harness.programs import PATIENCE
+from harness.strace import traced
 
 VASSALS, TOLERANCE = 60, 1
 SIGNALS = "kill,tkill,tgkill,pidfd_send_signal,rt_sigqueueinfo"
@@ -34,24 +32,6 @@ def realm(govern, vassals):
     for pid in stuck[1:]:
         os.kill(pid, signal.SIGSTOP)
     return server, pids, stuck
-
-
-@contextlib.contextmanager
-def traced(pid, path):
-    """Within the block the calls of @pid that send signals or reap are written to @path."""
-    tracer = subprocess.Popen(
-        ["strace", "-o", path, "-e", f"trace={SIGNALS},{REAPS}", "-e", "signal=none", "-p",
-         str(pid)], stderr=subprocess.PIPE, text=True)
-    try:
-        for line in tracer.stderr:
-            if "attached" in line:
-                break
-        else:
-            pytest.skip("strace may not attach here")
-        yield
-    finally:
-        tracer.terminate()
-        tracer.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.plain
@@ -78,7 +58,7 @@ def test_no_signal_goes_to_a_process_that_is_not_a_vassal_any_more(realm, folder
     """A number that was reaped may be another process's."""
     server, pids, stuck = realm
     trace = folder / "trace"
-    with traced(server.pid, trace):
+    with traced(server.pid, trace, "-e", f"trace={SIGNALS},{REAPS}", "-e", "signal=none"):
         server.stop(signal.SIGTERM)
     reaped, signalled = set(), set()
     for line in trace.read_text().splitlines():
