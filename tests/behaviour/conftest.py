@@ -13,6 +13,7 @@ import tempfile
 import pytest
 
 from harness import address, foreign, proc, programs, says
+from harness.ruler import Ruler
 from harness.server import Registry, Server
 from harness.vassals import Vassals
 
@@ -147,6 +148,22 @@ def emperor(start, vassals, folder):
         return server
     return start_emperor
 
+
+
+@pytest.fixture
+def ruler():
+    """The Emperor's end of what is said between it and a vassal."""
+    with Ruler() as r:
+        yield r
+
+
+@pytest.fixture
+def vassal(instance, ruler):
+    """vassal(settings, **kw): an instance with apps/python/web.py under @ruler."""
+    def run(settings, **kw):
+        return instance(f"wsgi-file = {{apps}}/python/web.py\n{settings}",
+                        **{**ruler.arguments(), **kw})
+    return run
 
 
 @pytest.fixture

@@ -12,21 +12,10 @@ from harness import client, proc, says
 from harness.client import Connection, request_bytes
 from harness.meeting import Meeting
 from harness.programs import BUILD
-from harness.ruler import HEARTBEAT, READY, SOS, Ruler
+from harness.ruler import HEARTBEAT, READY, SOS
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
 SILENT = r"warning: heartbeat: for 0\.4 s no worker could have taken a request"
-
-
-@pytest.fixture
-def ruler():
-    with Ruler() as r:
-        yield r
-
-
-@pytest.fixture
-def vassal(instance, ruler):
-    return lambda settings, **kw: instance(WEB + settings, **{**ruler.arguments(), **kw})
 
 
 @pytest.fixture

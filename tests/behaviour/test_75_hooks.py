@@ -6,20 +6,9 @@ import socket
 import pytest
 
 from harness import client, proc, says
-from harness.ruler import RELOAD, STOP, STOP_GRACEFULLY, Ruler
+from harness.ruler import RELOAD, STOP, STOP_GRACEFULLY
 
 WEB = "wsgi-file = {apps}/python/web.py\n"
-
-
-@pytest.fixture
-def ruler():
-    with Ruler() as r:
-        yield r
-
-
-@pytest.fixture
-def vassal(instance, ruler):
-    return lambda settings, **kw: instance(WEB + settings, **{**ruler.arguments(), **kw})
 
 
 @pytest.mark.plain
