@@ -132,6 +132,14 @@ int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err)
     return r;
 }
 
+int apps_adopt(struct apps *a, const struct apps_input *in, struct errmsg *err)
+{
+    if (in->conf->mounts.n_items > 0)
+        return errmsg_set(err, -ENOTSUP,
+                          "mount: a vassal that is forked has its base's applications");
+    return a->n_mounts > 0 ? 0 : errmsg_set(err, -ENOENT, "the base has loaded no application");
+}
+
 const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len)
 {
     for (size_t i = 0; i < a->n_mounts; i++) {

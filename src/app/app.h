@@ -34,6 +34,10 @@ struct apps_input {
  * with @err saying place and cause (-ENOENT: there is no application, and one is needed). */
 int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err) _must_check_;
 
+/* The same for @a that has been inherited, through forks, from a process that had loaded for
+ * another instance. */
+int apps_adopt(struct apps *a, const struct apps_input *in, struct errmsg *err) _must_check_;
+
 /* The mount of @path: the longest prefix that ends at a slash or at the end of the path; NULL when
  * none fits. */
 const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len);

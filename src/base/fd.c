@@ -116,11 +116,11 @@ static int compare_ints(const void *a, const void *b)
 
 int fd_close_all_except(const int *keep, size_t n_keep)
 {
-    int sorted[64];
+    _cleanup_free_ int *sorted = calloc(n_keep + 1, sizeof(*sorted));
     int next = 3; /* the lowest that is not decided yet */
 
-    if (n_keep > COUNT_OF(sorted))
-        return -E2BIG;
+    if (!sorted)
+        return -ENOMEM;
     for (size_t i = 0; i < n_keep; i++)
         sorted[i] = keep[i];
     qsort(sorted, n_keep, sizeof(*sorted), compare_ints);

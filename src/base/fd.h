@@ -30,8 +30,8 @@ int file_read_all(const char *path, size_t max, char **ret_text, size_t *ret_len
  * regular file. */
 int file_read_regular(const char *path, size_t max, char **ret_text, size_t *ret_len) _must_check_;
 
-/* Closes every descriptor but 0, 1, 2 and those in @keep (at most 64; negative ones are passed
- * over): what a fork leaves to a child is a list, not luck. */
+/* Closes every descriptor but 0, 1, 2 and those in @keep (negative ones are passed over): what a
+ * fork leaves to a child is a list, not luck. */
 int fd_close_all_except(const int *keep, size_t n_keep) _must_check_;
 
 /* The descriptor that @text names in decimal, which must be a socket of @type; it is made

@@ -182,15 +182,20 @@ int proc_become_subreaper(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ? -errno : 0;
 }
 
-void proc_reset_signals(void)
+void proc_unblock_signals(void)
 {
     sigset_t none;
 
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void proc_reset_signals(void)
+{
     for (int sig = 1; sig < NSIG; sig++)
         if (sig != SIGKILL && sig != SIGSTOP)
             (void)signal(sig, SIG_DFL); /* fails for those that libc keeps to itself */
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    proc_unblock_signals();
 }
 
 static void on_sigpipe(int sig)
@@ -218,16 +223,46 @@ void proc_signal_group(const struct proc *p, int sig)
         (void)proc_signal(p, sig); /* it has not made its group yet */
 }
 
+/* Appends the entries of the directory @path, which are numbers; @of_fds: but for the descriptor
+ * that they are read through. */
+static int list_numbers(const char *path, bool of_fds, int **ret, size_t *ret_n)
+{
+    DIR *dir = opendir(path);
+    int r = 0;
+
+    if (!dir)
+        return -errno;
+    for (const struct dirent *e = NULL; r == 0 && (e = readdir(dir));) {
+        int number = (int)strtol(e->d_name, NULL, 10);
+        if (e->d_name[0] == '.' || (of_fds && number == dirfd(dir)))
+            continue;
+        int *more = realloc(*ret, (*ret_n + 1) * sizeof(*more));
+        r = more ? 0 : -ENOMEM;
+        if (more) {
+            *ret = more;
+            more[(*ret_n)++] = number;
+        }
+    }
+    (void)closedir(dir);
+    return r;
+}
+
+int proc_list_threads(int **ret, size_t *ret_n)
+{
+    return list_numbers("/proc/self/task", false, ret, ret_n);
+}
+
+int proc_list_fds(int **ret, size_t *ret_n)
+{
+    return list_numbers("/proc/self/fd", true, ret, ret_n);
+}
+
 size_t proc_count_threads(void)
 {
-    DIR *dir = opendir("/proc/self/task");
+    _cleanup_free_ int *threads = NULL;
     size_t n = 0;
 
-    for (const struct dirent *e = NULL; dir && (e = readdir(dir));)
-        n += e->d_name[0] != '.';
-    if (dir)
-        (void)closedir(dir);
-    return n;
+    return proc_list_threads(&threads, &n) < 0 ? 0 : n;
 }
 
 char proc_state(pid_t pid)

@@ -68,6 +68,8 @@ int proc_become_subreaper(void) _must_check_;
 
 /* Default action for every signal, nothing blocked. */
 void proc_reset_signals(void);
+/* Nothing blocked, actions as they are. */
+void proc_unblock_signals(void);
 
 /* Writing to a closed pipe or socket fails with EPIPE from now on and does nothing else. Not the
  * same as ignoring SIGPIPE, which programs that are started later would inherit. */
@@ -80,6 +82,11 @@ int proc_signal(const struct proc *p, int sig);
  * it has started as well. For a child that has not been reaped, or another group could have that
  * number by now. */
 void proc_signal_group(const struct proc *p, int sig);
+
+/* The threads of this process, by gettid(2), and its open descriptors: appended to *@ret, which is
+ * allocated and the caller's. Each returns 0 or a negative errno. */
+int proc_list_threads(int **ret, size_t *ret_n) _must_check_;
+int proc_list_fds(int **ret, size_t *ret_n) _must_check_;
 
 /* How many threads this process has. */
 size_t proc_count_threads(void);

@@ -11,9 +11,29 @@
 #include "instance/registry.h"
 #include "static/check.h"
 
+/* What only who serves requests, or has workers, can have. */
+static const char *const not_for_base[] = {
+    "http-socket", "https-socket", "socket",     "fastcgi-socket",     "scgi-socket",
+    "zerg",        "zerg-server",  "zerg-pool",  "lazy-apps",          "cheaper",
+    "idle",        "refork-after", "vassal-sos", "vassal-sos-backlog",
+};
+
+static int check_base(const char *option, struct errmsg *err)
+{
+    for (size_t i = 0; i < COUNT_OF(not_for_base); i++)
+        if (strcmp(not_for_base[i], option) == 0)
+            return errmsg_set(err, -EINVAL,
+                              "%s is not for a base vassal (fork-server), which serves nobody: the "
+                              "vassals that are forked from it have their own",
+                              option);
+    return 0;
+}
+
 /* Values that do not go together with others. */
 static int check_together(const struct registry *r, const char *option, struct errmsg *err)
 {
+    if (r->instance.fork_server)
+        return check_base(option, err);
     if (strcmp(option, "refork-after") == 0 && r->worker.refork_after != 0 && r->instance.lazy_apps)
         return errmsg_set(err, -EINVAL,
                           "refork-after needs a zygote, and with lazy-apps there is none");

@@ -18,9 +18,11 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/title.h"
+#include "instance/adopted.h"
 #include "instance/fork-check.h"
 #include "instance/load.h"
 #include "instance/procname.h"
+#include "ipc/adoption.h"
 #include "ipc/family.h"
 #include "ipc/message.h"
 #include "worker/sources.h"
@@ -47,27 +49,41 @@ static void set_worker_role(const struct child_start *start, int id)
     set_role(start, role, "starting");
 }
 
-/* Everything that is the master's and not ours is closed; then signals as a program expects them.
- */
-static void leave_master(const struct child_start *start)
+static int close_masters_fds(const struct child_start *start)
 {
-    int keep[LISTEN_MAX_SOCKETS + 5];
+    const int own[] = {start->channel_fd, start->queue->give_fd, start->queue->take_fd,
+                       start->logger->give_fd, start->output_fd};
+    const size_t n_warm = start->warm ? start->warm->n_fds : 0;
+    _cleanup_free_ int *keep =
+        calloc(COUNT_OF(own) + start->listeners->n_items + n_warm, sizeof(*keep));
     size_t n_keep = 0;
 
-    keep[n_keep++] = start->channel_fd;
-    keep[n_keep++] = start->queue->give_fd;
-    keep[n_keep++] = start->queue->take_fd;
-    keep[n_keep++] = start->logger->give_fd;
-    keep[n_keep++] = start->output_fd;
+    if (!keep)
+        return -ENOMEM;
+    for (size_t i = 0; i < COUNT_OF(own); i++)
+        keep[n_keep++] = own[i];
     for (size_t i = 0; i < start->listeners->n_items; i++)
         keep[n_keep++] = start->listeners->items[i]->fd;
-    int r = fd_close_all_except(keep, n_keep);
+    for (size_t i = 0; i < n_warm; i++)
+        keep[n_keep++] = start->warm->fds[i];
+    return fd_close_all_except(keep, n_keep);
+}
+
+/* Everything that is the master's and not ours is closed; then signals as a program expects them,
+ * or as applications that are there have set them. */
+static void leave_master(const struct child_start *start)
+{
+    int r = close_masters_fds(start);
+
     if (r < 0) {
         (void)log_errno(LOG_ERR, r, "cannot close the master's descriptors");
         end(EXIT_FAILURE);
     }
     logger_enter(start->logger, start->output_fd);
-    proc_reset_signals();
+    if (start->warm)
+        proc_unblock_signals();
+    else
+        proc_reset_signals();
     proc_catch_sigpipe();
 }
 
@@ -207,8 +223,25 @@ static int fork_worker(const struct child_start *start, const struct loaded *loa
     return r < 0 ? r : 0;
 }
 
+/* Forks a vassal for the Emperor at the other end of @fd. The interpreters in the new process learn
+ * of it when they are used there, in the zygotes of that vassal. */
+static int fork_vassal(const struct child_start *start, const struct loaded *loaded, int fd)
+{
+    apps_before_fork(&loaded->apps);
+    int r = proc_fork_orphan();
+    if (r == 0)
+        adopted_main(start, &loaded->apps, fd);
+    apps_after_fork_parent(&loaded->apps);
+    return r < 0 ? r : 0;
+}
+
 static void obey(const struct child_start *start, const struct loaded *loaded, struct message *m)
 {
+    if (m->type == FAMILY_ADOPT && m->n_fds == 1) {
+        int r = fork_vassal(start, loaded, m->fds[0]);
+        if (r < 0)
+            adoption_refuse(m->fds[0], strerror(-r));
+    }
     if (m->type == FAMILY_FORK && m->n_fds >= 1) {
         int output_fd = m->n_fds >= 2 ? m->fds[1] : -1;
         int r = fork_worker(start, loaded, (int)m->value, m->fds[0], output_fd);

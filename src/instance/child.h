@@ -11,6 +11,8 @@
 #include "worker/queue.h"
 #include "worker/scoreboard.h"
 
+struct warm;
+
 /* What crosses the fork from the master to a zygote or a worker: this structure and nothing else.
  */
 struct child_start {
@@ -25,6 +27,7 @@ struct child_start {
     const struct queue *queue;      /* of the instance */
     const struct logger *logger;    /* of the instance */
     const struct scoreboard *board; /* of the generation */
+    const struct warm *warm;        /* what the master has from a base vassal; NULL: nothing */
 };
 
 /* The exit code of a process that cannot load the application, and of an instance that for this

@@ -3,9 +3,7 @@
  * are to the application. Connected datagram sockets, of a log or of statistics, may be shared. */
 #include "instance/fork-check.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/strv.h"
 
 /* clang-format off */
@@ -32,48 +31,20 @@ static const struct {
 };
 /* clang-format on */
 
-static int append(int **list, size_t *n, int number)
-{
-    int *more = realloc(*list, (*n + 1) * sizeof(*more));
-
-    if (!more)
-        return -ENOMEM;
-    more[(*n)++] = number;
-    *list = more;
-    return 0;
-}
-
-/* Appends the numbers that are entries of the directory @path to an allocated array. Among those of
- * /proc/self/fd is the descriptor that it is read through, which is closed then. */
-static int list_numbers(const char *path, int **ret, size_t *ret_n)
-{
-    DIR *dir = opendir(path);
-    int r = 0;
-
-    if (!dir)
-        return -errno;
-    for (const struct dirent *e = NULL; r == 0 && (e = readdir(dir));) {
-        if (e->d_name[0] == '.')
-            continue;
-        r = append(ret, ret_n, (int)strtol(e->d_name, NULL, 10));
-    }
-    (void)closedir(dir);
-    return r;
-}
-
 int fork_check_begin(struct fork_baseline *before)
 {
-    int r = list_numbers("/proc/self/fd", &before->fds, &before->n_fds);
-
-    for (size_t i = 0; i < before->n_fds; i++)
-        if (fcntl(before->fds[i], F_GETFD) < 0)
-            before->fds[i] = -1;
-    return r;
+    return proc_list_fds(&before->fds, &before->n_fds);
 }
 
 int fork_check_add(struct fork_baseline *before, int fd)
 {
-    return append(&before->fds, &before->n_fds, fd);
+    int *more = realloc(before->fds, (before->n_fds + 1) * sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    more[before->n_fds++] = fd;
+    before->fds = more;
+    return 0;
 }
 
 void fork_check_done(struct fork_baseline *before)
@@ -177,7 +148,7 @@ static int look_at_threads(struct findings *f)
     int *threads = NULL;
     size_t n = 0;
 
-    int r = list_numbers("/proc/self/task", &threads, &n);
+    int r = proc_list_threads(&threads, &n);
     for (size_t i = 0; i < n; i++)
         if (threads[i] != getpid())
             look_at_thread(f, threads[i]);
@@ -190,7 +161,7 @@ static int look_at_fds(struct findings *f, const struct fork_baseline *before)
     int *fds = NULL;
     size_t n = 0;
 
-    int r = list_numbers("/proc/self/fd", &fds, &n);
+    int r = proc_list_fds(&fds, &n);
     for (size_t i = 0; i < n; i++)
         if (!was_there(before, fds[i]))
             look_at_fd(f, fds[i]);

@@ -127,6 +127,7 @@ int generation_new(const struct generation_start *start, struct registry *regist
         .master = getpid(),
         .queue = start->queue,
         .logger = start->logger,
+        .warm = start->warm,
     };
     list_init(&g->link);
     list_init(&g->slots);
@@ -238,6 +239,7 @@ struct child_start generation_child_start(const struct generation *g, int worker
         .queue = g->queue,
         .logger = g->logger,
         .board = &g->board,
+        .warm = g->warm,
     };
 }
 
@@ -520,7 +522,9 @@ void generation_on_loaded(struct generation *g, const struct zygote *z)
     }
     if (g->state == GENERATION_LOADING)
         set_state(g, GENERATION_STARTING);
-    start_workers(g); /* those that are there already do not care */
+    start_workers(g);  /* those that are there already do not care */
+    serve_if_ready(g); /* none may be wanted */
+    g->owner->on_zygote(g);
 }
 
 void generation_on_forked(struct generation *g)
@@ -547,6 +551,7 @@ void generation_on_zygote_ended(struct generation *g, const struct zygote *z)
         loop_task_queue(g->loop, &g->sweep); /* it is given up */
         return;
     }
+    g->owner->on_zygote(g);
     if (!z->wanted) {
         generation_on_worker_ended(g); /* it may have been the last process */
         return;

@@ -32,6 +32,7 @@ struct generation;
 /* What the master wants to hear. Called from within events: it queues, and acts later. */
 struct generation_owner {
     void (*on_change)(struct generation *g); /* another state, or it accepts no more */
+    void (*on_zygote)(struct generation *g); /* its zygote has loaded, or has ended */
     void (*on_loyal)(struct generation *g);
     void (*on_reload_request)(struct generation *g, int worker);
     /* A new one among the sources, and when it had changed last. */
@@ -53,6 +54,7 @@ struct generation {
     struct logger *logger;
     struct scoreboard board;
     pid_t master;
+    const struct warm *warm;
 
     struct zygote *zygote; /* never NULL */
     struct zygote *heir;   /* which takes its place as soon as it has loaded; or NULL */
@@ -80,6 +82,7 @@ struct generation_start {
     struct loop *loop;
     const struct queue *queue; /* of the instance, */
     struct logger *logger;     /* and so is this */
+    const struct warm *warm;   /* what the master has from a base vassal; or NULL */
     size_t n_workers;
     uint32_t number;
     const struct generation_owner *owner;

@@ -135,6 +135,10 @@ const struct liege_option instance_options[] = {
       .offset = FIELD(protocol), .check = check_protocol, .dflt = "uwsgi", .arg = "NAME",
       .help = "what is spoken on the addresses of socket, and on sockets that were passed and that no option "
               "names: uwsgi, http, fastcgi or scgi" },
+    { .name = "fork-server", .aliases = "fork-socket", .type = LIEGE_OPTION_STRING,
+      .flags = LIEGE_OPTION_RESTART, .offset = FIELD(fork_server), .arg = "PATH",
+      .help = "be a base vassal: load the application, serve nobody, and let the Emperor have other vassals "
+              "forked from here through this UNIX socket" },
     { .name = "zerg-server", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_RESTART,
       .offset = FIELD(zerg_server), .arg = "PATH",
       .help = "give the listening sockets to other instances of this user that ask for them at this UNIX socket" },

@@ -36,6 +36,8 @@ struct instance_conf {
     bool zerg_fallback;
     struct liege_list zerg_pools; /* PATH:ADDRESS,ADDRESS... */
 
+    char *fork_server; /* where the Emperor has vassals forked; NULL: this is no base */
+
     char *uid, *gid;
     char *pidfile, *pidfile2;
     char *daemonize; /* then @logto is set, too */

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "conf/settings.h"
+#include "instance/adopted.h"
 #include "worker/warmup.h"
 #include "worker/worker.h"
 
@@ -80,7 +81,13 @@ int load_applications(const struct child_start *start, struct apps *ret, struct 
         .plugin_wanted = r->plugin_wanted,
         .host = &host,
     };
-    e = apps_load(ret, &in, err);
+    if (start->warm) {
+        *ret = start->warm->apps;
+        apps_after_fork_child(ret);
+        e = apps_adopt(ret, &in, err);
+    } else {
+        e = apps_load(ret, &in, err);
+    }
     for (size_t i = 0; e == 0 && i < r->instance.warmup.n_items; i++)
         e = warmup_run(r->instance.warmup.items[i], ret, &host, err);
     return e;

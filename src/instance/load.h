@@ -7,7 +7,8 @@
 #include "static/site.h"
 
 /* Makes this process one that runs applications: environment and directory as configured,
- * interpreters started, applications loaded and warmed up. Called once a process, in a zygote or in
+ * interpreters started, applications loaded and warmed up; what a base vassal has loaded is gone on
+ * with. Called once a process, in a zygote or in
  * a worker that loads for itself. Returns 0, or a negative errno with @err saying place and cause.
  */
 int load_applications(const struct child_start *start, struct apps *ret,

@@ -4,6 +4,7 @@
 #include "base/pidfile.h"
 #include "instance/fetch.h"
 #include "instance/fifo.h"
+#include "instance/fork-server.h"
 #include "instance/generation.h"
 #include "instance/heartbeat.h"
 #include "instance/hooks.h"
@@ -52,6 +53,7 @@ struct master {
     struct logger logger;
     struct stats_server *stats; /* NULL: none */
     struct fifo fifo;
+    struct fork_server fork_server;
     struct zerg_server zerg_server;
     struct zerg_pools zerg_pools;
     struct touch touch, touch_chain, touch_sources; /* touch-reload, touch-chain-reload, auto-reload

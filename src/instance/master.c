@@ -99,6 +99,11 @@ static void free_ended(struct master *m)
 
 /* Workers */
 
+static bool is_base(const struct master *m)
+{
+    return fork_server_exists(&m->fork_server);
+}
+
 static void resize(struct master *m, struct generation *g, size_t n)
 {
     int r = generation_resize(g, n);
@@ -122,6 +127,10 @@ static void go_to_sleep(struct master *m)
     m->sleep_wanted = false;
     if (m->asleep && m->resting == REST_NO)
         return;
+    if (is_base(m)) {
+        log_info("SIGWINCH is ignored: a base vassal has no workers");
+        return;
+    }
     if (has_terminal()) {
         log_info(
             "SIGWINCH is ignored: there is a terminal, which sends it whenever its size changes");
@@ -142,9 +151,21 @@ static const struct generation *generation_that_serves(void *data)
     return m->stopping == STOP_NO && !m->asleep && !m->next ? m->current : NULL;
 }
 
+static const struct generation *generation_to_fork(void *data)
+{
+    const struct master *m = data;
+    bool forks = m->stopping == STOP_NO && m->has_served && m->current->zygote->loaded;
+
+    return forks ? m->current : NULL;
+}
+
 /* @who wants it, and why. */
 static void change_size(struct master *m, int by, const char *who, const char *why)
 {
+    if (is_base(m)) {
+        log_info("%s is ignored: a base vassal has no workers", who);
+        return;
+    }
     uint64_t before = m->size.wanted, n = size_change(&m->size, by);
 
     log_info("%s: %llu worker%s %s wanted%s%s", who, (unsigned long long)n, n == 1 ? "" : "s",
@@ -239,7 +260,8 @@ static bool is_well(void *data, uint64_t since_us)
 {
     const struct master *m = data;
 
-    return m->asleep || m->stopping != STOP_NO || generation_has_pulse(m->current, since_us);
+    return m->asleep || m->stopping != STOP_NO || is_base(m) ||
+           generation_has_pulse(m->current, since_us);
 }
 
 static void beat(void *data)
@@ -408,7 +430,10 @@ static void obey(struct master *m, enum order order)
         master_step_later(m);
         break;
     case ORDER_CHAIN_RELOAD:
-        m->chain_wanted = true;
+        if (is_base(m)) /* a chain of none */
+            m->reload_wanted = true;
+        else
+            m->chain_wanted = true;
         master_step_later(m);
         break;
     case ORDER_STOP:
@@ -545,6 +570,7 @@ static void tear_down(struct master *m)
     heartbeat_stop(&m->heartbeat);
     hooks_stop(&m->hooks);
     m->stats = stats_server_free(m->stats);
+    fork_server_close(&m->fork_server);
     zerg_server_close(&m->zerg_server);
     zerg_pools_close(&m->zerg_pools);
     fifo_close(&m->fifo, partner_exists(&m->partner));
@@ -591,7 +617,8 @@ int master_run(const struct master_start *start)
     sos_init(&m.sos, generation_that_serves, call_for_help, &m);
     idle_init(&m.idle, rest_watched_generation, rest_on_idle, rest_on_bell, &m);
     m.fifo.io.fd = -1;
-    m.zerg_server.io.fd = -1;
+    fork_server_init(&m.fork_server, generation_to_fork, &m);
+    zerg_server_init(&m.zerg_server);
     touch_init(&m.touch, on_touch, &m);
     touch_init(&m.touch_chain, on_touch_chain, &m);
     touch_init(&m.touch_sources, master_on_change_of_source, &m);

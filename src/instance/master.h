@@ -7,12 +7,15 @@
 #include "instance/registry.h"
 #include "ipc/link.h"
 
+struct warm;
+
 struct master_start {
     struct registry_input input; /* to read the configuration again */
     struct registry *registry;   /* taken over */
     struct link link;            /* taken over */
     pid_t emperor;               /* who must be our parent; 0: nobody */
     const char *program;         /* that is run for SIGUSR2 */
+    const struct warm *warm;     /* what it has from a base vassal; NULL: nothing */
     int ready_fd;                /* for daemon_ready(); -1 */
     int given_fd;                /* a listening socket that was descriptor 0; -1. Taken over */
     int older_fd; /* to the master that this one is started beside (takeover.h); -1 */

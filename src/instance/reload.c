@@ -25,6 +25,14 @@ static void on_change(struct generation *g)
     master_step_later(g->owner_data);
 }
 
+static void on_zygote(struct generation *g)
+{
+    const struct master *m = g->owner_data;
+
+    if (g == m->current && m->has_served)
+        fork_server_tell(&m->fork_server, &m->link);
+}
+
 static void on_loyal(struct generation *g)
 {
     struct master *m = g->owner_data;
@@ -61,6 +69,7 @@ static void on_source(struct generation *g, const char *path, const struct times
 
 static const struct generation_owner owner = {
     .on_change = on_change,
+    .on_zygote = on_zygote,
     .on_loyal = on_loyal,
     .on_reload_request = on_reload_request,
     .on_source = on_source,
@@ -72,10 +81,13 @@ int reload_start_generation(struct master *m, struct registry *registry, struct 
 {
     const struct instance_conf *c = &registry->instance;
     uint64_t n_workers = size_configure(&m->size, c->cheaper, c->cheaper_initial, c->processes);
+    if (c->fork_server)
+        n_workers = 0;
     const struct generation_start start = {
         .loop = m->loop,
         .queue = &m->queue,
         .logger = &m->logger,
+        .warm = m->start.warm,
         .n_workers = n_workers,
         .number = ++m->n_generations,
         .owner = &owner,
@@ -266,6 +278,17 @@ static void watch_files(const struct master *m, struct touch *t, const struct li
         (void)log_errno(LOG_WARNING, r, "%s: not all of these files can be watched", option);
 }
 
+/* A base serves its Emperor as soon as it listens. */
+static void announce_base(struct master *m)
+{
+    if (!fork_server_exists(&m->fork_server))
+        return;
+    fork_server_tell(&m->fork_server, &m->link);
+    if (!m->loyal)
+        link_send(&m->link, VASSAL_BYTE_LOYAL);
+    m->loyal = true;
+}
+
 /* Whoever hears that a generation serves shall find that no other one does, and its settings in
  * force. */
 static void announce(struct master *m)
@@ -286,8 +309,11 @@ static void announce(struct master *m)
                 "touch-chain-reload");
     watch_files(m, &m->touch_sources, &g->sources, "auto-reload");
 
-    log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
-             g->n_slots == 1 ? "" : "s");
+    if (fork_server_exists(&m->fork_server))
+        log_info("generation %u: vassals are forked at %s", g->number, m->fork_server.address);
+    else
+        log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
+                 g->n_slots == 1 ? "" : "s");
     link_status(&m->link, STATUS_READY, g->number, "");
     link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
     link_send(&m->link, VASSAL_BYTE_READY);
@@ -297,6 +323,7 @@ static void announce(struct master *m)
     partner_say_serves(&m->partner);
     reload_tell_service(m);
     m->has_served = true;
+    announce_base(m);
 }
 
 void reload_announce_in_time(struct master *m)

@@ -46,6 +46,8 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
         r = listeners_open(&first, conf, inherited, LISTEN_PRIVILEGED, err);
     if (r == 0)
         r = zerg_pools_open(&m->zerg_pools, conf, LISTEN_PRIVILEGED, err);
+    if (r == 0 && conf->fork_server)
+        r = fork_server_open(&m->fork_server, conf->fork_server, start->emperor, err);
     if (r == 0)
         r = logger_open(&m->logger, conf, false, &cred, err);
     if (r == 0)
@@ -118,6 +120,8 @@ int master_open_controls(struct master *m, struct errmsg *err)
         return 0;
     if (conf->master_fifo)
         r = fifo_open(&m->fifo, m->loop, conf->master_fifo, master_on_letter, m, err);
+    if (r == 0)
+        r = fork_server_start(&m->fork_server, m->loop, err);
     if (r == 0 && conf->stats)
         r = stats_new(m, conf->stats, &as_we_are, &m->stats, err);
     if (r == 0 && conf->zerg_server)
@@ -147,9 +151,21 @@ static int watch(struct master *m)
         r = partner_watch(&m->partner, m->loop);
     if (r == 0)
         service_watch(&m->service, m->loop);
-    if (r == 0)
+    /* What a base's zygote forks is its Emperor's. */
+    if (r == 0 && !fork_server_exists(&m->fork_server))
         r = proc_become_subreaper();
     return r;
+}
+
+static void warn_of_unused(const struct master *m, const struct listeners *share)
+{
+    const struct instance_conf *conf = &m->start.registry->instance;
+
+    if (conf->fork_server && conf->processes != 1)
+        log_warning("processes = %llu is for no base vassal: this one has no workers",
+                    (unsigned long long)conf->processes);
+    if (!conf->fork_server && share->n_items == 0 && m->zerg_pools.n_items == 0)
+        log_warning("no socket is configured: set http-socket or https-socket");
 }
 
 int master_set_up(struct master *m, struct errmsg *err)
@@ -177,8 +193,7 @@ int master_set_up(struct master *m, struct errmsg *err)
         return r;
     }
     log_given(&share);
-    if (share.n_items == 0 && m->zerg_pools.n_items == 0)
-        log_warning("no socket is configured: set http-socket or https-socket");
+    warn_of_unused(m, &share);
     r = reload_start_generation(m, registry, &share, &m->current);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot start");

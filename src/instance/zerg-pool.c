@@ -67,7 +67,7 @@ int zerg_pools_open(struct zerg_pools *p, const struct instance_conf *conf, enum
             return errmsg_set(err, -ENOMEM, "out of memory");
         p->n_items = list->n_items;
         for (size_t i = 0; i < p->n_items; i++)
-            p->items[i].server.io.fd = -1;
+            zerg_server_init(&p->items[i].server);
     }
     for (size_t i = 0; i < p->n_items && r == 0; i++)
         r = open_pool(&p->items[i], list->items[i], conf, phase, err);

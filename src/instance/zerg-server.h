@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "base/errmsg.h"
-#include "base/log.h"
-#include "base/sock.h"
 #include "instance/listen.h"
-#include "loop/loop.h"
+#include "instance/local-server.h"
 
 /* Gives listening sockets of an instance to others of the same user (zerg-server, zerg-pool), which
  * serve on them from then on. */
 struct zerg_server {
-    struct loop *loop;
-    struct loop_io io; /* fd -1: there is none */
-    struct loop_timer pause;
-    struct addr addr;
-    struct sock_file file;
-    struct log_limit lines;
-    const char *option;                               /* that wants it */
+    struct local_server server;
     const struct listeners *(*listeners)(void *data); /* those of now */
     void *data;
 };
+
+/* There is none. */
+void zerg_server_init(struct zerg_server *z);
 
 /* Listens on the UNIX socket @address, mode 0600; @option, which must stay, is for messages.
  * Returns 0, or a negative errno with @err. */

@@ -236,6 +236,14 @@ int zygote_promote(struct zygote *z, const struct slot *worker)
     return r;
 }
 
+static int send_order(struct zygote *z, const struct message *m)
+{
+    if (!z->loaded)
+        return -ESRCH;
+    int r = message_send(z->channel.io.fd, m);
+    return r == -EAGAIN ? -EBUSY : r;
+}
+
 int zygote_fork(struct zygote *z, int id, int fd, int output_fd)
 {
     const struct message m = {
@@ -245,10 +253,14 @@ int zygote_fork(struct zygote *z, int id, int fd, int output_fd)
         .n_fds = output_fd < 0 ? 1 : 2,
     };
 
-    if (!z->loaded)
-        return -ESRCH;
-    int r = message_send(z->channel.io.fd, &m);
-    return r == -EAGAIN ? -EBUSY : r;
+    return send_order(z, &m);
+}
+
+int zygote_adopt(struct zygote *z, int fd)
+{
+    const struct message m = {.type = FAMILY_ADOPT, .fds = {fd}, .n_fds = 1};
+
+    return send_order(z, &m);
 }
 
 void zygote_kill(struct zygote *z)

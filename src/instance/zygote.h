@@ -40,6 +40,10 @@ int zygote_promote(struct zygote *z, const struct slot *worker) _must_check_;
  * -ESRCH: it is not loaded (again) yet; -EBUSY: it has too many orders already. */
 int zygote_fork(struct zygote *z, int id, int fd, int output_fd) _must_check_;
 
+/* Has it fork a vassal for the Emperor at the other end of @fd, which stays the caller's. -ESRCH:
+ * it is not loaded (again) yet; -EBUSY: it has too many orders already. */
+int zygote_adopt(struct zygote *z, int fd) _must_check_;
+
 /* Kills it although it is wanted: it hangs. */
 void zygote_kill(struct zygote *z);
 

@@ -8,6 +8,8 @@ enum family_type {
     /* master to zygote */
     FAMILY_FORK = 1, /* value: worker's id; fds: the worker's end of its channel, and perhaps where
                         it is to print */
+    FAMILY_ADOPT,    /* fork the master of another instance; fd: to the Emperor who wants it
+                        (ipc/adoption.h) */
 
     /* zygote and worker to master */
     FAMILY_SOURCES, /* text: files that code was loaded from, a line each: "SECONDS.NANOSECONDS

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+#include "app/app.h"
+#include "base/macro.h"
+
+struct child_start;
+
+/* What a vassal has from the base that it was forked from. */
+struct warm {
+    struct apps apps; /* loaded; their interpreters have not been told of the fork yet */
+    int *fds;         /* that are open for the applications */
+    size_t n_fds;
+};
+
+/* The life of a process that the zygote of a base has just forked, as its Emperor's child: answers
+ * on @fd, the Emperor's connection, and is the master of an instance of its own. @start is the
+ * zygote's, @apps what it has loaded. The interpreters are not run in it, but in its own zygotes.
+ */
+_noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps, int fd);
