@@ -234,13 +234,15 @@ static void on_lost(void *data)
     court_kill(&e->court, "the Emperor of the Emperor is gone");
 }
 
+static const struct link_owner link_owner = {.on_byte = on_order, .on_lost = on_lost};
+
 static int join_empire(struct emperor *e, struct errmsg *err)
 {
     int r = link_open(&e->link, e->start->environ, err);
 
     if (r < 0)
         return r;
-    r = link_listen(&e->link, e->loop, on_order, on_lost, e);
+    r = link_listen(&e->link, e->loop, &link_owner, e);
     return r < 0 ? errmsg_set_errno(err, r, "cannot listen to the Emperor") : 0;
 }
 
@@ -445,10 +447,8 @@ static int start(struct emperor *e, struct errmsg *err)
 
 int emperor_run(const struct emperor_start *with, struct errmsg *err)
 {
-    struct emperor e = {.start = with,
-                        .conf = with->conf,
-                        .log = {.io = {.fd = -1}},
-                        .link = {.pipe = {.fd = -1}, .status_fd = -1}};
+    struct emperor e = {
+        .start = with, .conf = with->conf, .log = {.io = {.fd = -1}}, .link = LINK_NONE};
     int r = loop_new(&e.loop);
 
     if (r < 0)

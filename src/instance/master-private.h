@@ -102,8 +102,7 @@ int master_open_controls(struct master *m, struct errmsg *err) _must_check_;
 /* What the loop has to tell the master (master.c). */
 void master_on_letter(void *data, char letter);
 void master_on_signal(int sig, void *data);
-void master_on_emperor_byte(enum emperor_byte byte, void *data);
-void master_on_emperor_lost(void *data);
+extern const struct link_owner master_link_owner;
 void master_on_change_of_source(void *data, const char *path);
 
 /* rest.c: what is done about idle. */

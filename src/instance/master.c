@@ -220,8 +220,12 @@ static void on_partner_serves(void *data)
 {
     const struct master *m = data;
 
-    log_info("the new master (pid %d) serves beside this one: SIGQUIT ends the one or the other",
-             (int)m->partner.pid);
+    if (link_exists(&m->link))
+        log_info("the new master (pid %d) serves, too", (int)m->partner.pid);
+    else
+        log_info(
+            "the new master (pid %d) serves beside this one: SIGQUIT ends the one or the other",
+            (int)m->partner.pid);
 }
 
 static void on_partner_end(void *data, const struct partner *was, const char *how)
@@ -530,7 +534,7 @@ static void obey_after_hooks(void *data, enum order order)
     obey(data, order);
 }
 
-void master_on_emperor_byte(enum emperor_byte byte, void *data)
+static void on_emperor_byte(enum emperor_byte byte, void *data)
 {
     struct master *m = data;
     enum order order = order_of_byte(byte);
@@ -553,13 +557,41 @@ void master_on_emperor_byte(enum emperor_byte byte, void *data)
     }
 }
 
-void master_on_emperor_lost(void *data)
+static void on_emperor_lost(void *data)
 {
     struct master *m = data;
 
     log_warning("the Emperor is gone");
     hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_LOST);
 }
+
+/* The Emperor has another one start in our place: a master that a newer base vassal has forked.
+ * When that one serves, we are told to stop. */
+static void on_give_way(int fd, void *data)
+{
+    struct master *m = data;
+
+    if (m->stopping != STOP_NO || !m->has_served || partner_exists(&m->partner) ||
+        m->zerg_pools.n_items > 0) {
+        log_warning("cannot give way to another master now");
+        (void)close(fd); /* which ends the other one */
+        return;
+    }
+    reload_abandon(m);
+    int r = partner_give_way(&m->partner, m->loop, fd, &m->current->listeners, &m->queue);
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "cannot give way to another master");
+        return;
+    }
+    set_shared(m, true);
+    log_info("another master shall take the place of this one");
+}
+
+const struct link_owner master_link_owner = {
+    .on_byte = on_emperor_byte,
+    .on_give_way = on_give_way,
+    .on_lost = on_emperor_lost,
+};
 
 static void tear_down(struct master *m)
 {

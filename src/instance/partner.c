@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two masters know each other by a channel: its end is the other's end. The newer one is the older
- * one's child as well, so it is reaped here, and its end is told with how it came about. Neither
- * dies with the other. */
+ * one's child as well, so it is reaped here, and its end is told with how it came about; but for
+ * the one that an Emperor has started in our place. Neither dies with the other. */
 #include "instance/partner.h"
 
 #include <errno.h>
@@ -19,6 +19,7 @@ static void end(struct partner *p, const char *how)
     struct partner was = *p;
 
     channel_close(&p->channel);
+    p->exists = false;
     p->pid = 0;
     p->older = p->serves = p->shares_queue = false;
     p->on_end(p->data, &was, how);
@@ -29,6 +30,7 @@ static int on_serves(struct channel *c, struct message *m)
     struct partner *p = container_of(c, struct partner, channel);
 
     p->serves = true;
+    p->pid = m->sender;
     p->shares_queue = m->value == 1;
     p->on_serves(p->data);
     return 0;
@@ -72,6 +74,7 @@ void partner_done(struct partner *p)
         closep(&p->channel.io.fd);
     p->channel.io.fd = -1;
     loop_child_done(&p->child);
+    p->exists = false;
     p->pid = 0;
 }
 
@@ -133,6 +136,7 @@ int partner_start(struct partner *p, struct loop *loop, const char *program,
         r = spawn(program, input, theirs, &p->child.proc);
     if (r < 0)
         return r;
+    p->exists = true;
     p->pid = p->child.proc.pid;
     p->older = false;
     r = channel_open(&p->channel, loop, TAKE_FD(ours), rules, COUNT_OF(rules), on_channel_closed);
@@ -145,12 +149,27 @@ int partner_start(struct partner *p, struct loop *loop, const char *program,
     return r;
 }
 
+int partner_give_way(struct partner *p, struct loop *loop, int fd, const struct listeners *l,
+                     const struct queue *q)
+{
+    _cleanup_close_ int ours = fd;
+    int r = takeover_send(ours, l, q);
+
+    if (r == 0)
+        r = channel_open(&p->channel, loop, TAKE_FD(ours), rules, COUNT_OF(rules),
+                         on_channel_closed);
+    p->exists = r == 0;
+    p->older = false;
+    return r;
+}
+
 int partner_join(struct partner *p, int fd, struct listeners *ret_listeners,
                  struct queue *ret_queue, struct errmsg *err)
 {
     p->channel.io.fd = fd;
     p->older = true;
     int r = takeover_receive(fd, ret_listeners, ret_queue, &p->pid, err);
+    p->exists = r == 0;
     p->shares_queue = r == 0 && ret_queue->board;
     p->serves = r == 0;
     return r;

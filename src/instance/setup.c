@@ -144,7 +144,7 @@ static int watch(struct master *m)
     if (r == 0)
         r = loop_set_signals(m->loop, &set, master_on_signal, m);
     if (r == 0)
-        r = link_listen(&m->link, m->loop, master_on_emperor_byte, master_on_emperor_lost, m);
+        r = link_listen(&m->link, m->loop, &master_link_owner, m);
     if (r == 0 && !m->queue.board)
         r = queue_open(&m->queue);
     if (r == 0)

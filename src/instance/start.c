@@ -114,7 +114,7 @@ static void become_emperor(const char *const *args, const struct link *link, str
 {
     _cleanup_(strv_done) struct liege_list argv = {0};
     _cleanup_free_ char *path = NULL;
-    const int fds[] = {link->pipe.fd, link->status_fd};
+    const int fds[] = {link->pipe.fd, link->status.io.fd};
     int r = libexec_find("liege", &path, err);
 
     if (r == 0)
@@ -142,7 +142,7 @@ int instance_start(const struct instance_start *with)
     };
     const pid_t parent = getppid();
     struct registry *registry = NULL;
-    struct link link = {.pipe.fd = -1, .status_fd = -1};
+    struct link link = LINK_NONE;
     struct errmsg err = {""};
     int ready_fd = -1;
 

@@ -5,6 +5,7 @@
 #include "instance/takeover.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #include "base/fd.h"
 #include "base/listen-fds.h"
 #include "ipc/message.h"
+
+#define WAIT_MS 5000 /* for each message */
 
 int takeover_find(int *ret, struct errmsg *err)
 {
@@ -143,6 +146,22 @@ static int receive_one(struct message *m, struct listeners *ret_listeners, struc
     }
 }
 
+/* What comes is there before we begin, or is about to be sent by a master that an Emperor has just
+ * asked to. */
+static int receive(int fd, struct message_buffer *buf, struct message *m)
+{
+    int r = message_receive(fd, buf, m);
+
+    while (r == -EAGAIN) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int n = poll(&p, 1, WAIT_MS);
+        if (n == 0)
+            return -ETIME;
+        r = n < 0 && errno != EINTR ? -errno : message_receive(fd, buf, m);
+    }
+    return r;
+}
+
 int takeover_receive(int fd, struct listeners *ret_listeners, struct queue *ret_queue,
                      pid_t *ret_pid, struct errmsg *err)
 {
@@ -150,7 +169,7 @@ int takeover_receive(int fd, struct listeners *ret_listeners, struct queue *ret_
     struct message m;
 
     for (;;) {
-        int r = message_receive(fd, &buf, &m);
+        int r = receive(fd, &buf, &m);
         if (r == 1 && m.type == TAKEOVER_END) {
             *ret_pid = (pid_t)m.value;
             return 0;

@@ -32,7 +32,7 @@ static int find_socket(const char *const *environ, const char *name, int type, s
 
 int link_open(struct link *l, const char *const *environ, struct errmsg *err)
 {
-    *l = (struct link){.pipe.fd = -1, .status_fd = -1};
+    *l = LINK_NONE;
 
     int fd = find_socket(environ, VASSAL_ENV_EMPEROR_FD, SOCK_STREAM, err);
     if (fd < -1)
@@ -41,14 +41,14 @@ int link_open(struct link *l, const char *const *environ, struct errmsg *err)
     if (status_fd < -1)
         return status_fd;
     l->pipe.fd = fd;
-    l->status_fd = status_fd;
+    l->status.io.fd = status_fd;
     return 0;
 }
 
 static void lost(struct link *l)
 {
     link_close(l);
-    l->on_lost(l->data);
+    l->owner->on_lost(l->data);
 }
 
 static void on_readable(struct loop_io *io, uint32_t events)
@@ -65,38 +65,72 @@ static void on_readable(struct loop_io *io, uint32_t events)
         return;
     }
     for (ssize_t i = 0; i < n; i++)
-        l->on_byte(bytes[i], l->data);
+        l->owner->on_byte(bytes[i], l->data);
 }
 
-int link_listen(struct link *l, struct loop *loop, void (*on_byte)(enum emperor_byte, void *),
-                void (*on_lost)(void *), void *data)
+static int on_give_way(struct channel *c, struct message *m)
+{
+    const struct link *l = container_of(c, struct link, status);
+
+    if (l->owner->on_give_way)
+        l->owner->on_give_way(m->fds[0], l->data);
+    else
+        message_close_fds(m); /* who has the other end learns it */
+    return 0;
+}
+
+/* clang-format off */
+static const struct channel_rule status_rules[] = {
+    [STATUS_GIVE_WAY] = { .handler = on_give_way, .n_fds = 1 },
+};
+/* clang-format on */
+
+/* An Emperor need not have this channel: the pipe says when it is gone. */
+static void on_status_closed(struct channel *c, int error)
+{
+    (void)c;
+    (void)error;
+}
+
+static int listen_to_status(struct link *l)
+{
+    int fd = l->status.io.fd;
+
+    return fd < 0 ? 0
+                  : channel_open(&l->status, l->loop, fd, status_rules, COUNT_OF(status_rules),
+                                 on_status_closed);
+}
+
+int link_listen(struct link *l, struct loop *loop, const struct link_owner *owner, void *data)
 {
     if (!link_exists(l))
         return 0;
     l->loop = loop;
-    l->on_byte = on_byte;
-    l->on_lost = on_lost;
+    l->owner = owner;
     l->data = data;
     l->pipe.fn = on_readable;
-    return loop_io_add(loop, &l->pipe, EPOLLIN | EPOLLRDHUP);
+    int r = loop_io_add(loop, &l->pipe, EPOLLIN | EPOLLRDHUP);
+    return r < 0 ? r : listen_to_status(l);
 }
 
 void link_close(struct link *l)
 {
     if (l->loop)
         loop_io_remove(l->loop, &l->pipe);
+    if (l->status.loop)
+        channel_close(&l->status);
     closep(&l->pipe.fd);
-    closep(&l->status_fd);
+    closep(&l->status.io.fd);
     l->pipe.fd = -1;
-    l->status_fd = -1;
+    l->status.io.fd = -1;
 }
 
 void link_keep(const struct link *l, bool on)
 {
     if (l->pipe.fd >= 0)
         (void)fd_set_cloexec(l->pipe.fd, !on); /* it is open: this cannot fail */
-    if (l->status_fd >= 0)
-        (void)fd_set_cloexec(l->status_fd, !on);
+    if (l->status.io.fd >= 0)
+        (void)fd_set_cloexec(l->status.io.fd, !on);
 }
 
 void link_send(struct link *l, enum vassal_byte byte)
@@ -110,6 +144,6 @@ void link_send(struct link *l, enum vassal_byte byte)
 
 void link_status(const struct link *l, enum status_type type, uint32_t value, const char *text)
 {
-    if (l->status_fd >= 0)
-        (void)message_send_text(l->status_fd, (uint16_t)type, value, text); /* only words */
+    if (l->status.io.fd >= 0)
+        (void)message_send_text(l->status.io.fd, (uint16_t)type, value, text); /* only words */
 }

@@ -3,26 +3,35 @@
 
 #include "base/errmsg.h"
 #include "ipc/bytes.h"
+#include "ipc/channel.h"
 #include "ipc/status.h"
 #include "loop/loop.h"
 
+/* What a vassal wants to hear from its Emperor. */
+struct link_owner {
+    void (*on_byte)(enum emperor_byte byte, void *data);
+    void (*on_give_way)(int fd, void *data); /* @fd is the callee's; NULL: it cannot */
+    void (*on_lost)(void *data);
+};
+
 /* A vassal's side of its Emperor: the pipe with its bytes and the status channel. */
 struct link {
-    struct loop *loop;
-    struct loop_io pipe; /* fd -1: no Emperor */
-    int status_fd;       /* -1: the Emperor has no such channel */
-    void (*on_byte)(enum emperor_byte byte, void *data);
-    void (*on_lost)(void *data);
+    struct loop *loop;     /* NULL: not listened to yet */
+    struct loop_io pipe;   /* fd -1: no Emperor */
+    struct channel status; /* io.fd -1: the Emperor has no such channel */
+    const struct link_owner *owner;
     void *data;
 };
+
+#define LINK_NONE ((struct link){.pipe.fd = -1, .status.io.fd = -1})
 
 /* Finds the descriptors by the environment (ipc/fdmap.h). Without the variables there is no Emperor
  * and all calls do nothing. -EBADF with @err if a variable names something else than a socket. */
 int link_open(struct link *l, const char *const *environ, struct errmsg *err) _must_check_;
 
-/* Calls back from @loop from now on. */
-int link_listen(struct link *l, struct loop *loop, void (*on_byte)(enum emperor_byte, void *),
-                void (*on_lost)(void *), void *data) _must_check_;
+/* Calls @owner's functions from @loop from now on. */
+int link_listen(struct link *l, struct loop *loop, const struct link_owner *owner,
+                void *data) _must_check_;
 void link_close(struct link *l);
 
 /* Whether the descriptors stay open over execve(2): for a program that this process becomes. */

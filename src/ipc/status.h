@@ -16,6 +16,6 @@ enum status_type {
                            value:    generation whose application they get */
 
     /* Emperor to vassal */
-    STATUS_GIVE_WAY = 32, /* fd: to the one that takes its place (instance/takeover.h): it is given
-                             the sockets, and when it serves, the vassal finishes and ends */
+    STATUS_GIVE_WAY = 32, /* fd: to one that is to take its place (instance/takeover.h), which is
+                             given the sockets; if it is closed, that one has to end */
 };
