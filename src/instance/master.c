@@ -571,7 +571,7 @@ static void on_give_way(int fd, void *data)
 {
     struct master *m = data;
 
-    if (m->stopping != STOP_NO || !m->has_served || partner_exists(&m->partner) ||
+    if (m->stop_wanted != STOP_NO || !m->has_served || partner_exists(&m->partner) ||
         m->zerg_pools.n_items > 0) {
         log_warning("cannot give way to another master now");
         (void)close(fd); /* which ends the other one */

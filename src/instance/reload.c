@@ -314,13 +314,13 @@ static void announce(struct master *m)
     else
         log_info("generation %u serves with %zu worker%s", g->number, g->n_slots,
                  g->n_slots == 1 ? "" : "s");
+    partner_say_serves(&m->partner); /* before anybody can tell it to stop because of this */
     link_status(&m->link, STATUS_READY, g->number, "");
     link_status(&m->link, STATUS_WORKERS, (uint32_t)g->n_ready, "");
     link_send(&m->link, VASSAL_BYTE_READY);
     link_send(&m->link, VASSAL_BYTE_ACCEPTING);
     if (m->start.ready_fd >= 0)
         daemon_ready(TAKE_FD(m->start.ready_fd));
-    partner_say_serves(&m->partner);
     reload_tell_service(m);
     m->has_served = true;
     announce_base(m);
