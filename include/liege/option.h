@@ -28,6 +28,8 @@ enum liege_option_flags {
     LIEGE_OPTION_APP = 1 << 1,       /* names an application: its plugin is wanted */
     LIEGE_OPTION_VALUELESS = 1 << 2, /* STRING or MODE whose value may be left out */
     LIEGE_OPTION_AUTO = 1 << 3,      /* UINT for which "auto" may be said: 0 is stored */
+    LIEGE_OPTION_EARLY = 1 << 4, /* of a language: acts before all else of it, in the order of the
+                                    configuration: see early() of liege/plugin.h */
 };
 
 struct liege_list {

@@ -13,7 +13,7 @@
  * liege_plugin. It includes include/liege/ and nothing else of liege, and calls back only through
  * the struct liege_host that start() is given. */
 
-#define LIEGE_PLUGIN_ABI 4
+#define LIEGE_PLUGIN_ABI 5
 
 /* A sentence for the operator: where (file:line) and why. */
 struct liege_error {
@@ -61,13 +61,24 @@ struct liege_plugin {
     const char *name;    /* "python" */
     const char *version; /* of the interpreter: "Python 3.11.2" */
 
-    /* Starts the interpreter. @conf is the filled structure; it and @host stay valid. Called once,
-     * in the process that loads applications. Returns 0, or a negative errno with @err. */
+    /* Starts the interpreter. @conf is the filled structure; it and @host stay valid until adopt()
+     * gives others. Called once, in the process that loads applications. Returns 0, or a negative
+     * errno with @err. */
     int (*start)(const struct liege_host *host, const void *conf, struct liege_error *err);
 
+    /* Does what an option with LIEGE_OPTION_EARLY says: called for each that is set, in the order
+     * of the configuration, after start() and before prepare(). @option is its name, not an alias.
+     * If it loads an application, that is in *@ret_app, as from load(). May be NULL. */
+    int (*early)(const char *option, const char *value, void **ret_app, struct liege_error *err);
+
+    /* The early options are done, applications are loaded next: runs what is to run before them
+     * (perl-exec). May be NULL. */
+    int (*prepare)(struct liege_error *err);
+
     /* Loads an application: the one the plugin's own options name when @source is NULL, else the
-     * one that "mount = /prefix=SOURCE" names. The result belongs to the plugin and lives until the
-     * process ends. A failure puts place and cause into @err ("/srv/app.py:12: SyntaxError: ...")
+     * one that "mount = /prefix=SOURCE" names. What was loaded early, or before adopt(), from the
+     * same source is given again. The result belongs to the plugin and lives until the process
+     * ends. A failure puts place and cause into @err ("/srv/app.py:12: SyntaxError: ...")
      * and the whole traceback into the log. */
     int (*load)(const char *source, void **ret_app, struct liege_error *err);
 
@@ -81,6 +92,17 @@ struct liege_plugin {
     /* Calls @add for each file that code was loaded from since the last call, so that a change of
      * it makes a reload. Returns false if that is not wanted (py-auto-reload). May be NULL. */
     bool (*sources)(void (*add)(void *data, const char *path), void *data);
+
+    /* This process has been forked from one that had started the interpreter for another instance;
+     * after_fork_child() has been called. From now on all is as if it had been started with @host
+     * and @conf, but what is loaded stays, and is there for load(): early() and prepare() follow.
+     * What can be set only by a start, and is set otherwise now, is refused with -EBUSY and @err.
+     * NULL: the language cannot be taken over. */
+    int (*adopt)(const struct liege_host *host, const void *conf, struct liege_error *err);
+
+    /* All that is to be loaded has been, forks follow: lets memory be as it will stay, so that the
+     * pages are shared for long, and writes out what is buffered. May be NULL. */
+    void (*settle)(void);
 
     /* Around each fork of the process that loaded the applications. All may be NULL. */
     void (*before_fork)(void);

@@ -13,7 +13,9 @@ struct perl_conf {
     char *local_lib;
     struct liege_list args;
     struct liege_list exec, exec_post_fork;
-    uint64_t auto_reload; /* 0: no */
+    char *early_perl;
+    struct liege_list early_psgi, early_exec; /* see early.c */
+    uint64_t auto_reload;                     /* 0: no */
     bool no_plack;
     bool no_die_catch;
 };

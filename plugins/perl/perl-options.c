@@ -35,6 +35,22 @@ static const struct liege_option perl_options[] = {
         .help = "run a Perl script in each worker before its first request",
     },
     {
+        .name = "early-perl", .type = LIEGE_OPTION_STRING, .flags = LIEGE_OPTION_EARLY,
+        .offset = FIELD(early_perl), .arg = "NAME",
+        .help = "start Perl, also if no application of it is named; $0 is NAME until one is loaded",
+    },
+    {
+        .name = "early-perl-exec", .type = LIEGE_OPTION_LIST, .flags = LIEGE_OPTION_EARLY,
+        .offset = FIELD(early_exec), .arg = "FILE",
+        .help = "run a Perl script before anything else: one that loads modules, say",
+    },
+    {
+        .name = "early-psgi", .type = LIEGE_OPTION_LIST, .flags = LIEGE_OPTION_EARLY,
+        .offset = FIELD(early_psgi), .arg = "FILE",
+        .help = "load a PSGI application before anything else; the first one of all early ones is "
+                "served if no other is named",
+    },
+    {
         .name = "perl-auto-reload", .type = LIEGE_OPTION_UINT, .offset = FIELD(auto_reload),
         .max = 86400, .dflt = "0", .arg = "N",
         .help = "reload when the application or a module of it changes (N > 0; at once, not every N "

@@ -18,6 +18,8 @@ struct python_conf {
     uint64_t optimize;
     bool no_site;
     uint64_t auto_reload; /* 0: no */
+    bool early_python;
+    struct liege_list early_pyimport, early_pythonpath, early_wsgi; /* see early.c */
 };
 
 extern const struct liege_plugin_info python_plugin_info;

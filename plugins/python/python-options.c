@@ -44,6 +44,20 @@ static const struct liege_option options[] = {
       .arg = "N", .help = "reload when the file of an imported module changes (N > 0; at once, not "
                           "every N seconds): for development" },
 
+    { .name = "early-python", .type = LIEGE_OPTION_FLAG, .flags = LIEGE_OPTION_EARLY,
+      .offset = FIELD(early_python),
+      .help = "start Python, also if no application of it is named" },
+    { .name = "early-pythonpath", .aliases = "early-python-path", .type = LIEGE_OPTION_LIST,
+      .flags = LIEGE_OPTION_EARLY, .offset = FIELD(early_pythonpath), .arg = "DIRECTORY",
+      .help = "where modules are looked for after pythonpath; from the next early option on" },
+    { .name = "early-pyimport", .aliases = "early-python-import", .type = LIEGE_OPTION_LIST,
+      .flags = LIEGE_OPTION_EARLY, .offset = FIELD(early_pyimport), .arg = "MODULE",
+      .help = "import a module before anything else" },
+    { .name = "early-wsgi", .type = LIEGE_OPTION_LIST, .flags = LIEGE_OPTION_EARLY,
+      .offset = FIELD(early_wsgi), .arg = "MODULE[:CALLABLE]",
+      .help = "load a WSGI application (a file, too) before anything else; the first one of all "
+              "early ones is served if no other is named" },
+
     { .name = "enable-threads", .type = LIEGE_OPTION_ALWAYS,
       .help = "threads of the application run" },
     { .name = "single-interpreter", .type = LIEGE_OPTION_ALWAYS,

@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading applications through their plugins, and finding the one that a request is for. */
+/* Loading applications through their plugins, and finding the one that a request is for. The order
+ * in which a language meets its options is the same in a process that starts it and in one that has
+ * inherited it: early options, preparations, applications. */
 #include "app/app.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/language.h"
 #include "app/plugin.h"
+#include "conf/conf.h"
 
-/* Opens and starts a language, once. */
+static int fail(int r, const struct liege_error *why, struct errmsg *err)
+{
+    return errmsg_set(err, r, "%s", why->text);
+}
+
+/* Opens and starts a language, once. Returns 1 if it did, 0 if it had. */
 static int start_language(struct apps *a, const struct apps_input *in, int known,
                           const struct liege_plugin **ret, struct errmsg *err)
 {
@@ -30,13 +39,81 @@ static int start_language(struct apps *a, const struct apps_input *in, int known
     if (r < 0)
         return r;
     r = plugin->start(in->host, in->plugin_confs[known], &why);
-    if (r < 0) {
-        (void)errmsg_set(err, r, "%s", why.text);
-        return r;
-    }
+    if (r < 0)
+        return fail(r, &why, err);
     a->plugins[a->n_plugins++] = plugin;
     *ret = plugin;
+    return 1;
+}
+
+static int prepare(const struct liege_plugin *plugin, struct errmsg *err)
+{
+    struct liege_error why = {""};
+    int r = plugin->prepare ? plugin->prepare(&why) : 0;
+
+    return r < 0 ? fail(r, &why, err) : 0;
+}
+
+/* Makes a language ready to load applications. */
+static int enter_language(struct apps *a, const struct apps_input *in, int known,
+                          const struct liege_plugin **ret, struct errmsg *err)
+{
+    int r = start_language(a, in, known, ret, err);
+
+    return r > 0 ? prepare(*ret, err) : r;
+}
+
+/* Does what an early option of a language says; notes the application in *@first, if that is the
+ * first one. */
+static int act_early(struct apps *a, const struct apps_input *in, int known, const char *option,
+                     const char *value, struct app_mount *first, struct errmsg *err)
+{
+    const struct liege_plugin *plugin = NULL;
+    struct liege_error why = {""};
+    void *app = NULL;
+    int r = start_language(a, in, known, &plugin, err);
+
+    if (r < 0)
+        return r;
+    r = plugin->early ? plugin->early(option, value, &app, &why) : 0;
+    if (r < 0)
+        return fail(r, &why, err);
+    if (app && !first->plugin)
+        *first = (struct app_mount){.plugin = plugin, .app = app};
     return 0;
+}
+
+/* A flag may have been set to "no". */
+static bool is_off(const struct liege_option *o, const void *conf)
+{
+    const void *field = (const char *)conf + o->offset;
+
+    return o->type == LIEGE_OPTION_FLAG && !*(const bool *)field;
+}
+
+/* Those of all languages, in the order in which they are set. */
+static int act_on_early_options(struct apps *a, const struct apps_input *in, struct errmsg *err)
+{
+    struct conf_table tables[COUNT_OF(a->plugins)];
+    struct app_mount first = {.plugin = NULL};
+    int r = 0;
+
+    assert(n_languages <= COUNT_OF(tables));
+    for (size_t i = 0; i < n_languages; i++)
+        tables[i] = (struct conf_table){languages[i].title, languages[i].info->options,
+                                        languages[i].info->n_options, NULL};
+    for (size_t i = 0; r == 0 && i < in->host->n_settings; i++) {
+        const struct liege_setting *s = &in->host->settings[i];
+        const struct conf_table *table = NULL;
+        const struct liege_option *o = conf_find_option(tables, n_languages, s->key, &table);
+
+        if (!o || !(o->flags & LIEGE_OPTION_EARLY) || is_off(o, in->plugin_confs[table - tables]))
+            continue;
+        r = act_early(a, in, (int)(table - tables), o->name, s->value, &first, err);
+    }
+    if (first.plugin)
+        a->early = first;
+    return r;
 }
 
 /* Adds a mount, keeping the longest prefix first. Takes @prefix over, also when it fails. */
@@ -73,12 +150,12 @@ static int load_app(struct apps *a, const struct apps_input *in, int known, cons
         if (strcmp(a->mounts[i].prefix, prefix) == 0)
             return errmsg_set(err, -EEXIST, "two applications are set for %s",
                               *prefix ? prefix : "/");
-    int r = start_language(a, in, known, &plugin, err);
+    int r = enter_language(a, in, known, &plugin, err);
     if (r < 0)
         return r;
     r = plugin->load(source, &app, &why);
     if (r < 0)
-        return errmsg_set(err, r, "%s", why.text);
+        return fail(r, &why, err);
     return add_mount(a, strdup(prefix), plugin, app, err);
 }
 
@@ -109,35 +186,75 @@ static int start_named_languages(struct apps *a, const struct apps_input *in, st
         int known = language_find(name);
         if (known < 0)
             return errmsg_set(err, known, "plugin: there is no plugin '%s'", name);
-        int r = start_language(a, in, known, &plugin, err);
+        int r = enter_language(a, in, known, &plugin, err);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
+static int need_app(const struct apps *a, const struct apps_input *in, struct errmsg *err)
+{
+    if (a->n_mounts > 0 || !in->conf->need_app)
+        return 0;
+    return errmsg_set(
+        err, -ENOENT,
+        "there is no application: set module, wsgi-file, psgi or mount (or need-app = "
+        "no)");
+}
+
 int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err)
 {
-    int r = start_named_languages(a, in, err);
+    int r = act_on_early_options(a, in, err);
 
+    for (size_t i = 0; r == 0 && i < a->n_plugins; i++)
+        r = prepare(a->plugins[i], err);
+    if (r == 0)
+        r = start_named_languages(a, in, err);
     for (size_t i = 0; r == 0 && i < n_languages; i++)
         if (in->plugin_wanted[i])
             r = load_app(a, in, (int)i, NULL, "", err);
     for (size_t i = 0; r == 0 && i < in->conf->mounts.n_items; i++)
         r = load_mount(a, in, in->conf->mounts.items[i], err);
-    if (r == 0 && a->n_mounts == 0 && in->conf->need_app)
-        return errmsg_set(err, -ENOENT,
-                          "there is no application: set module, wsgi-file, psgi or "
-                          "mount (or need-app = no)");
-    return r;
+    if (r == 0 && a->n_mounts == 0 && a->early.plugin)
+        r = add_mount(a, strdup(""), a->early.plugin, a->early.app, err);
+    return r == 0 ? need_app(a, in, err) : r;
+}
+
+static int adopt_language(const struct liege_plugin *plugin, const struct apps_input *in,
+                          struct errmsg *err)
+{
+    struct liege_error why = {""};
+    size_t known = 0;
+
+    while (strcmp(languages[known].info->name, plugin->name) != 0)
+        known++; /* a started one is known */
+    if (!plugin->adopt)
+        return errmsg_set(err, -EBUSY, "%s cannot be taken over from another instance",
+                          languages[known].title);
+    int r = plugin->adopt(in->host, in->plugin_confs[known], &why);
+    return r < 0 ? fail(r, &why, err) : 0;
 }
 
 int apps_adopt(struct apps *a, const struct apps_input *in, struct errmsg *err)
 {
-    if (in->conf->mounts.n_items > 0)
-        return errmsg_set(err, -ENOTSUP,
-                          "mount: a vassal that is forked has its base's applications");
-    return a->n_mounts > 0 ? 0 : errmsg_set(err, -ENOENT, "the base has loaded no application");
+    for (size_t i = 0; i < a->n_mounts; i++)
+        free(a->mounts[i].prefix);
+    a->n_mounts = 0;
+    for (size_t i = 0; i < a->n_plugins; i++) {
+        int r = adopt_language(a->plugins[i], in, err);
+        if (r < 0)
+            return r;
+    }
+    return apps_load(a, in, err);
+}
+
+void apps_settle(const struct apps *a)
+{
+    for (size_t i = 0; i < a->n_plugins; i++)
+        if (a->plugins[i]->settle)
+            a->plugins[i]->settle();
+    (void)malloc_trim(0);
 }
 
 const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len)
@@ -204,7 +321,7 @@ int apps_zygote_start(const struct apps *a, struct errmsg *err)
         struct liege_error why = {""};
         int r = a->plugins[i]->zygote_start ? a->plugins[i]->zygote_start(&why) : 0;
         if (r < 0)
-            return errmsg_set(err, r, "%s", why.text);
+            return fail(r, &why, err);
     }
     return 0;
 }
@@ -215,7 +332,7 @@ int apps_worker_start(const struct apps *a, struct errmsg *err)
         struct liege_error why = {""};
         int r = a->plugins[i]->worker_start ? a->plugins[i]->worker_start(&why) : 0;
         if (r < 0)
-            return errmsg_set(err, r, "%s", why.text);
+            return fail(r, &why, err);
     }
     return 0;
 }

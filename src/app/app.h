@@ -19,6 +19,7 @@ struct app_mount {
 struct apps {
     struct app_mount *mounts; /* the longest prefix first */
     size_t n_mounts;
+    struct app_mount early; /* the first that was loaded early; @plugin is NULL: there is none */
     const struct liege_plugin *plugins[8]; /* started ones */
     size_t n_plugins;
 };
@@ -27,16 +28,24 @@ struct apps_input {
     const struct app_conf *conf;
     const void *const *plugin_confs; /* by index of languages */
     const bool *plugin_wanted;       /* an option of it names an application */
-    const struct liege_host *host;
+    const struct liege_host *host;   /* its settings say in which order early options act */
 };
 
-/* Starts the languages that are wanted and loads every application. Returns 0, or a negative errno
- * with @err saying place and cause (-ENOENT: there is no application, and one is needed). */
+/* Does what the early options say, starts the languages that are wanted and loads every
+ * application; the first early one serves everything if no option names another. Returns 0, or a
+ * negative errno with @err saying place and cause (-ENOENT: there is no application, and one is
+ * needed). */
 int apps_load(struct apps *a, const struct apps_input *in, struct errmsg *err) _must_check_;
 
-/* The same for @a that has been inherited, through forks, from a process that had loaded for
- * another instance. */
+/* As apps_load(), where @a has been inherited, by forks, from a process that loaded for another
+ * instance: what that one has loaded is there already, and its first early application comes after
+ * the ones of @in. Nothing else of its settings is left, its mounts neither. To be called after
+ * apps_after_fork_child(). -EBUSY: a language would have to be started anew. */
 int apps_adopt(struct apps *a, const struct apps_input *in, struct errmsg *err) _must_check_;
+
+/* All that is to be loaded has been, and forks follow, by which the memory is shared: see settle()
+ * of liege/plugin.h. What is free of it goes back to the kernel. */
+void apps_settle(const struct apps *a);
 
 /* The mount of @path: the longest prefix that ends at a slash or at the end of the path; NULL when
  * none fits. */

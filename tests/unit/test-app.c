@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../plugins/perl/perl-conf.h"
+#include "../../plugins/python/python-conf.h"
 #include "app/language.h"
 #include "app/plugin.h"
 #include "base/strv.h"
@@ -111,6 +113,38 @@ static int load(const char *source, void **ret_app, struct liege_error *err)
     return load_result;
 }
 
+static int early(const char *option, const char *value, void **ret_app, struct liege_error *err)
+{
+    static int an_early_app;
+    char text[64];
+
+    (void)err;
+    (void)snprintf(text, sizeof(text), "%s=%s", option, value);
+    note(text);
+    if (strcmp(option, "early-wsgi") == 0 || strcmp(option, "early-psgi") == 0)
+        *ret_app = &an_early_app;
+    return 0;
+}
+
+static int prepare(struct liege_error *err)
+{
+    (void)err;
+    note("prepare");
+    return 0;
+}
+
+static int adopt_result;
+
+static int adopt(const struct liege_host *host, const void *conf, struct liege_error *err)
+{
+    assert_non_null(host);
+    assert_non_null(conf);
+    note("adopt");
+    if (adopt_result < 0)
+        (void)snprintf(err->text, sizeof(err->text), "optimize = 2, but");
+    return adopt_result;
+}
+
 static void before_fork(void)
 {
     note("before");
@@ -140,11 +174,15 @@ static int worker_start(struct liege_error *err)
 static const struct liege_plugin doubles[] = {
     {.name = "python",
      .start = start,
+     .early = early,
+     .prepare = prepare,
      .load = load,
+     .adopt = adopt,
      .before_fork = before_fork,
      .after_fork_child = after_fork_child},
     {.name = "perl",
      .start = start,
+     .early = early,
      .load = load,
      .before_fork = before_fork_2,
      .after_fork_child = after_fork_child_2,
@@ -165,10 +203,12 @@ static int load_mounts(struct apps *a, const char *const *mounts, const char *pl
                        struct errmsg *err)
 {
     struct app_conf conf = {.need_app = true};
+    const struct liege_host host = {.n_settings = 0};
     const int plugin_conf = 0;
     const void *confs[8] = {&plugin_conf, &plugin_conf, &plugin_conf, &plugin_conf};
     bool wanted[8] = {root};
-    const struct apps_input in = {.conf = &conf, .plugin_confs = confs, .plugin_wanted = wanted};
+    const struct apps_input in = {
+        .conf = &conf, .plugin_confs = confs, .plugin_wanted = wanted, .host = &host};
 
     assert_true(n_languages <= 4);
     trace[0] = '\0';
@@ -194,7 +234,7 @@ static void test_load(void **state)
 
     (void)state;
     assert_int_equal(load_mounts(&a, mounts, "psgi", true, &err), 0);
-    assert_string_equal(trace, "start;start;load;one.py;two.psgi;mod:app;");
+    assert_string_equal(trace, "start;start;prepare;load;one.py;two.psgi;mod:app;");
     assert_int_equal(n_opened, 2);
     assert_int_equal(a.n_mounts, COUNT_OF(prefixes));
     for (size_t i = 0; i < a.n_mounts; i++)
@@ -238,6 +278,132 @@ static void test_load_refusals(void **state)
     }
 }
 
+/* Early options, and what is inherited */
+
+#define MAX_SETTINGS 6
+
+/* Loads, or adopts if @a has something, with these settings and mounts. */
+static int load_settings(struct apps *a, const struct liege_setting *settings, const char *mount,
+                         struct errmsg *err)
+{
+    struct app_conf conf = {.need_app = true};
+    struct python_conf python = {.early_python = false};
+    struct perl_conf perl = {.auto_reload = 0};
+    const void *confs[8] = {&python, &perl};
+    bool wanted[8] = {false};
+    struct liege_host host = {.settings = settings};
+    const struct apps_input in = {
+        .conf = &conf, .plugin_confs = confs, .plugin_wanted = wanted, .host = &host};
+
+    assert_true(n_languages == 2);
+    trace[0] = '\0';
+    while (host.n_settings < MAX_SETTINGS && settings[host.n_settings].key)
+        host.n_settings++;
+    if (mount)
+        assert_int_equal(strv_append(&conf.mounts, mount), 0);
+    int r = a->n_plugins > 0 ? apps_adopt(a, &in, err) : apps_load(a, &in, err);
+    strv_done(&conf.mounts);
+    return r;
+}
+
+static void test_early(void **state)
+{
+    static const struct {
+        struct liege_setting settings[MAX_SETTINGS];
+        const char *mount, *trace, *prefix, *plugin; /* @plugin of @prefix, the only one */
+    } cases[] = {
+        {{{"early-psgi", "a.psgi"}, {"early-wsgi", "b"}},
+         NULL,
+         "start;early-psgi=a.psgi;start;early-wsgi=b;prepare;",
+         "",
+         "perl"},
+        {{{"early-python-path", "x"}, {"early-pyimport", "m"}, {"early-wsgi", "b"}},
+         NULL,
+         "start;early-pythonpath=x;early-pyimport=m;early-wsgi=b;prepare;",
+         "",
+         "python"},
+        {{{"module", "m"}, {"early-wsgi", "b"}, {"early-psgi", "a.psgi"}},
+         "/x=y.py",
+         "start;early-wsgi=b;start;early-psgi=a.psgi;prepare;y.py;",
+         "/x",
+         "python"},
+        /* a flag that is off, and no languages before the mount's */
+        {{{"early-python", "no"}}, "/=y.psgi", "start;y.psgi;", "", "perl"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct errmsg err = {""};
+        struct apps a = {.n_plugins = 0};
+
+        assert_int_equal(load_settings(&a, cases[i].settings, cases[i].mount, &err), 0);
+        assert_string_equal(trace, cases[i].trace);
+        assert_int_equal(a.n_mounts, 1);
+        assert_string_equal(a.mounts[0].prefix, cases[i].prefix);
+        assert_string_equal(a.mounts[0].plugin->name, cases[i].plugin);
+        done(&a);
+    }
+}
+
+/* Of the base's configuration only its first early application is left, and only for who names
+ * none. */
+static void test_adopt(void **state)
+{
+    static const struct liege_setting base[MAX_SETTINGS] = {{"early-wsgi", "one"},
+                                                            {"early-wsgi", "two"}};
+    static const struct {
+        struct liege_setting settings[MAX_SETTINGS];
+        const char *mount, *trace, *prefix, *plugin;
+        int result, error;
+        const char *said;
+    } cases[] = {
+        {{{NULL}}, NULL, "adopt;prepare;", "", "python", 0, 0, ""},
+        {{{NULL}}, "/b=y.psgi", "adopt;prepare;start;y.psgi;", "/b", "perl", 0, 0, ""},
+        {{{"early-psgi", "a.psgi"}},
+         NULL,
+         "adopt;start;early-psgi=a.psgi;prepare;",
+         "",
+         "perl",
+         0,
+         0,
+         ""},
+        {{{NULL}}, NULL, "adopt;", NULL, NULL, -EBUSY, -EBUSY, "optimize = 2, but"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct errmsg err = {""};
+        struct apps a = {.n_plugins = 0};
+
+        assert_int_equal(load_settings(&a, base, "/base=x.py", &err), 0);
+        adopt_result = cases[i].result;
+        int r = load_settings(&a, cases[i].settings, cases[i].mount, &err);
+        adopt_result = 0;
+        assert_int_equal(r, cases[i].error);
+        assert_string_equal(err.text, cases[i].said);
+        assert_string_equal(trace, cases[i].trace);
+        assert_int_equal(a.n_mounts, r == 0);
+        if (r == 0) {
+            assert_string_equal(a.mounts[0].prefix, cases[i].prefix);
+            assert_string_equal(a.mounts[0].plugin->name, cases[i].plugin);
+        }
+        done(&a);
+    }
+}
+
+static void test_adopt_what_cannot_be(void **state)
+{
+    static const struct liege_setting base[MAX_SETTINGS] = {{"early-psgi", "a.psgi"}};
+    struct errmsg err = {""};
+    struct apps a = {.n_plugins = 0};
+
+    (void)state;
+    assert_int_equal(load_settings(&a, base, NULL, &err), 0);
+    assert_int_equal(load_settings(&a, base, NULL, &err), -EBUSY);
+    assert_string_equal(err.text, "Perl (PSGI) cannot be taken over from another instance");
+    done(&a);
+}
+
 /* What is told before a fork is undone in the opposite order; a language need not listen. */
 static void test_hooks(void **state)
 {
@@ -262,9 +428,9 @@ static void test_hooks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_route),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_load_refusals),
+        cmocka_unit_test(test_route),         cmocka_unit_test(test_load),
+        cmocka_unit_test(test_load_refusals), cmocka_unit_test(test_early),
+        cmocka_unit_test(test_adopt),         cmocka_unit_test(test_adopt_what_cannot_be),
         cmocka_unit_test(test_hooks),
     };
 
