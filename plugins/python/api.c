@@ -19,7 +19,8 @@
 #include "host.h"
 #include "traceback.h"
 
-static PyObject *api_module; /* owned for the life of the process */
+/* Owned for the life of the process. */
+static PyObject *api_module, *opt;
 
 static PyObject *api_worker_id(PyObject *self, PyObject *unused)
 {
@@ -77,9 +78,9 @@ static PyMethodDef methods[] = {
     {0},
 };
 
-/* Adds a setting to @opt: its value as bytes, or True for one without a value; a list of those when
- * the key comes again. */
-static int add_setting(PyObject *opt, const struct liege_setting *setting)
+/* Adds a setting to `opt`: its value as bytes, or True for one without a value; a list of those
+ * when the key comes again. */
+static int add_setting(const struct liege_setting *setting)
 {
     PyObject *key = PyUnicode_DecodeFSDefault(setting->key);
     PyObject *value =
@@ -104,15 +105,14 @@ static int add_setting(PyObject *opt, const struct liege_setting *setting)
     return r;
 }
 
-static PyObject *make_opt(void)
+/* `opt` stays the same object: code may have imported it by name. */
+static int fill_opt(void)
 {
-    PyObject *opt = PyDict_New();
-
-    for (size_t i = 0; opt && i < python_host->n_settings; i++) {
-        if (add_setting(opt, &python_host->settings[i]) < 0)
-            Py_CLEAR(opt);
-    }
-    return opt;
+    PyDict_Clear(opt);
+    for (size_t i = 0; i < python_host->n_settings; i++)
+        if (add_setting(&python_host->settings[i]) < 0)
+            return -1;
+    return 0;
 }
 
 /* Stores @value in the module and takes the reference, also on failure. */
@@ -124,6 +124,18 @@ static int add_object(PyObject *module, const char *name, PyObject *value)
     return r;
 }
 
+/* What tells of the instance and the machine. */
+static int set_host_objects(PyObject *module)
+{
+    char hostname[HOST_NAME_MAX + 1] = "";
+
+    (void)gethostname(hostname, sizeof(hostname) - 1);
+    if (fill_opt() < 0 || add_object(module, "hostname", PyBytes_FromString(hostname)) < 0 ||
+        add_object(module, "numproc", PyLong_FromUnsignedLongLong(python_host->n_workers)) < 0)
+        return -1;
+    return 0;
+}
+
 static PyObject *create_module(void)
 {
     static struct PyModuleDef definition = {
@@ -133,15 +145,12 @@ static PyObject *create_module(void)
         .m_size = -1,
         .m_methods = methods,
     };
-    char hostname[HOST_NAME_MAX + 1] = "";
     PyObject *module = PyModule_Create(&definition);
 
-    (void)gethostname(hostname, sizeof(hostname) - 1);
-    if (module &&
-        (add_object(module, "version", PyUnicode_FromString(python_host->version)) < 0 ||
-         add_object(module, "hostname", PyBytes_FromString(hostname)) < 0 ||
-         add_object(module, "numproc", PyLong_FromUnsignedLongLong(python_host->n_workers)) < 0 ||
-         add_object(module, "opt", make_opt()) < 0))
+    opt = PyDict_New();
+    if (module && (!opt || add_object(module, "opt", Py_NewRef(opt)) < 0 ||
+                   add_object(module, "version", PyUnicode_FromString(python_host->version)) < 0 ||
+                   set_host_objects(module) < 0))
         Py_CLEAR(module);
     return module;
 }
@@ -157,6 +166,11 @@ int api_start(void)
     if (!api_module)
         return -1;
     return PyDict_SetItemString(PyImport_GetModuleDict(), "uwsgi", api_module);
+}
+
+int api_adopt(void)
+{
+    return set_host_objects(api_module);
 }
 
 int api_call_hook(const char *name)

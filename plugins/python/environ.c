@@ -51,7 +51,7 @@ static const char *const field_key_names[LIEGE_FIELD_COUNT] = {
 
 #define N_VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
-/* Made by environ_init(), never changed afterwards. */
+/* Made by environ_init(); only environ_adopt() changes some of it afterwards. */
 static struct {
     PyObject *variables[N_VARIABLES];
     PyObject *fields[LIEGE_FIELD_COUNT];
@@ -113,26 +113,33 @@ static int set_constant(const char *key, PyObject *value)
     return r;
 }
 
-static int make_constants(PyObject *errors, PyObject *file_wrapper)
+/* Those that tell of the instance and the machine. */
+static int set_host_constants(void)
 {
     char hostname[256] = "";
 
-    constants = PyDict_New();
     (void)gethostname(hostname, sizeof(hostname) - 1);
+    if (set_constant("wsgi.multithread", PyBool_FromLong(python_host->multithread)) < 0 ||
+        set_constant("wsgi.multiprocess", PyBool_FromLong(python_host->multiprocess)) < 0 ||
+        set_constant("uwsgi.node", PyBytes_FromString(hostname)) < 0)
+        return -1;
+    return 0;
+}
+
+static int make_constants(PyObject *errors, PyObject *file_wrapper)
+{
+    constants = PyDict_New();
     if (!constants || set_constant("wsgi.version", Py_BuildValue("(ii)", 1, 0)) < 0 ||
         set_constant("wsgi.errors", Py_NewRef(errors)) < 0 ||
-        set_constant("wsgi.multithread", PyBool_FromLong(python_host->multithread)) < 0 ||
-        set_constant("wsgi.multiprocess", PyBool_FromLong(python_host->multiprocess)) < 0 ||
         set_constant("wsgi.run_once", Py_NewRef(Py_False)) < 0 ||
         set_constant("wsgi.file_wrapper", Py_NewRef(file_wrapper)) < 0 ||
         set_constant("wsgi.input_terminated", Py_NewRef(Py_True)) < 0 ||
         set_constant("wsgi.input", Py_NewRef(Py_None)) < 0 || /* replaced in each environ */
         set_constant("SERVER_SOFTWARE", PyUnicode_FromFormat("liege/%s", python_host->version)) <
             0 ||
-        set_constant("uwsgi.version", PyBytes_FromString(python_host->version)) < 0 ||
-        set_constant("uwsgi.node", PyBytes_FromString(hostname)) < 0)
+        set_constant("uwsgi.version", PyBytes_FromString(python_host->version)) < 0)
         return -1;
-    return 0;
+    return set_host_constants();
 }
 
 int environ_init(PyObject *errors, PyObject *file_wrapper)
@@ -177,6 +184,24 @@ static struct cache *get_cache(void)
     }
     cache_of_thread = c;
     return c;
+}
+
+int environ_adopt(void)
+{
+    struct cache *c = cache_of_thread; /* other threads have not come along */
+
+    cache_of_thread = NULL;
+    if (c) {
+        Py_DECREF(c->template);
+        for (size_t i = 0; i < N_VARIABLES; i++)
+            Py_XDECREF(c->variables[i]);
+        for (size_t i = 0; i < LIEGE_FIELD_COUNT; i++)
+            Py_XDECREF(c->fields[i]);
+        for (size_t i = 0; i < N_NAMES; i++)
+            Py_XDECREF(c->names[i]);
+        PyMem_Free(c);
+    }
+    return set_host_constants();
 }
 
 /* Makes the template that of @req. */

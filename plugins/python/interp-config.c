@@ -26,6 +26,17 @@
 #define MAX_ARGS       256
 #define PATH_ITEM_SIZE (PATH_MAX + 64)
 
+/* What cannot be set otherwise while the interpreter runs. */
+static struct {
+    char *virtualenv; /* as it was given, or NULL */
+    char executable[PATH_ITEM_SIZE];
+    uint64_t optimize;
+    bool no_site;
+} started;
+
+/* How a vassal that needs another Python gets it. */
+#define WAY_OUT "set the same, or have this vassal started without a base (vassal-fork-base)"
+
 static int status_error(PyStatus status, struct liege_error *err)
 {
     return host_error(err, -ECANCELED, "Python does not start: %s%s%s",
@@ -60,24 +71,49 @@ static int find_venv_python(const char *venv, char *ret, size_t size, struct lie
     return 0;
 }
 
+/* Splits a copy of @pyargv, which *@ret_text has and the caller frees, after the name of
+ * sys.argv[0]. Returns the number of arguments, 0 without memory. */
+static Py_ssize_t split_argv(const char *pyargv, char *argv[MAX_ARGS], char **ret_text)
+{
+    static char name[] = "liege";
+    char *text = strdup(pyargv ? pyargv : ""), *rest = NULL;
+    Py_ssize_t argc = 0;
+
+    *ret_text = text;
+    if (!text)
+        return 0;
+    argv[argc++] = name;
+    for (char *arg = strtok_r(text, " \t", &rest); arg && argc < MAX_ARGS;
+         arg = strtok_r(NULL, " \t", &rest))
+        argv[argc++] = arg;
+    return argc;
+}
+
 static PyStatus set_argv(PyConfig *config, const char *pyargv)
 {
-    static char name[] = "liege"; /* sys.argv[0] */
-    char *argv[MAX_ARGS] = {name};
-    char *text = strdup(pyargv ? pyargv : "");
-    Py_ssize_t argc = 1;
-    PyStatus status = PyStatus_NoMemory();
+    char *argv[MAX_ARGS], *text = NULL;
+    Py_ssize_t argc = split_argv(pyargv, argv, &text);
+    PyStatus status = argc > 0 ? PyConfig_SetBytesArgv(config, argc, argv) : PyStatus_NoMemory();
 
-    if (text) {
-        char *rest = NULL;
-
-        for (char *arg = strtok_r(text, " \t", &rest); arg && argc < MAX_ARGS;
-             arg = strtok_r(NULL, " \t", &rest))
-            argv[argc++] = arg;
-        status = PyConfig_SetBytesArgv(config, argc, argv);
-    }
     free(text);
     return status;
+}
+
+int interp_replace_argv(const struct python_conf *conf)
+{
+    PyObject *list = PySys_GetObject("argv"); /* borrowed */
+    char *argv[MAX_ARGS], *text = NULL;
+    Py_ssize_t argc = split_argv(conf->pyargv, argv, &text);
+    int r = list && PyList_Check(list) ? PyList_SetSlice(list, 0, PyList_GET_SIZE(list), NULL) : 0;
+
+    for (Py_ssize_t i = 0; list && PyList_Check(list) && r == 0 && i < argc; i++) {
+        PyObject *item = PyUnicode_DecodeFSDefault(argv[i]);
+
+        r = item ? PyList_Append(list, item) : -1;
+        Py_XDECREF(item);
+    }
+    free(text);
+    return r;
 }
 
 static PyStatus configure(PyConfig *config, const struct python_conf *conf, const char *executable)
@@ -107,11 +143,17 @@ int interp_initialize(const struct python_conf *conf, struct liege_error *err)
     PyConfig config;
     PyStatus status;
 
+    started.optimize = conf->optimize;
+    started.no_site = conf->no_site;
     if (conf->virtualenv) {
         int r = find_venv_python(conf->virtualenv, executable, sizeof(executable), err);
 
         if (r < 0)
             return r;
+        (void)snprintf(started.executable, sizeof(started.executable), "%s", executable);
+        started.virtualenv = strdup(conf->virtualenv);
+        if (!started.virtualenv)
+            return host_error(err, -ENOMEM, "Python does not start: no memory");
     }
     PyPreConfig_InitPythonConfig(&preconfig);
     preconfig.parse_argv = 0;
@@ -125,6 +167,40 @@ int interp_initialize(const struct python_conf *conf, struct liege_error *err)
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     return PyStatus_Exception(status) ? status_error(status, err) : 0;
+}
+
+int interp_check_same(const struct python_conf *conf, struct liege_error *err)
+{
+    char executable[PATH_ITEM_SIZE] = "";
+
+    if (conf->virtualenv) {
+        int r = find_venv_python(conf->virtualenv, executable, sizeof(executable), err);
+
+        if (r < 0)
+            return r;
+        if (strcmp(executable, started.executable) != 0)
+            return host_error(err, -EBUSY,
+                              "virtualenv = %s, but the Python of the base vassal has %s: " WAY_OUT,
+                              conf->virtualenv, started.virtualenv ? started.virtualenv : "none");
+    }
+    if (conf->optimize > 0 && conf->optimize != started.optimize)
+        return host_error(err, -EBUSY,
+                          "optimize = %d, but the Python of the base vassal has %d: " WAY_OUT,
+                          (int)conf->optimize, (int)started.optimize);
+    if (conf->no_site && !started.no_site)
+        return host_error(
+            err, -EBUSY,
+            "no-site = yes, but the Python of the base vassal has imported it: " WAY_OUT);
+    return 0;
+}
+
+/* Forgets what was found out about a folder of sys.path: it may be there now. */
+static void forget_importer(PyObject *item)
+{
+    PyObject *cache = PySys_GetObject("path_importer_cache"); /* borrowed */
+
+    if (cache && PyDict_Check(cache) && PyDict_DelItem(cache, item) < 0)
+        PyErr_Clear(); /* nothing was */
 }
 
 /* Inserts @directory, made absolute, at @index of sys.path. */
@@ -141,6 +217,7 @@ static int insert_path(PyObject *sys_path, Py_ssize_t index, const char *directo
     item = PyUnicode_DecodeFSDefault(text);
     if (!item)
         return -1;
+    forget_importer(item);
     r = PyList_Insert(sys_path, index, item);
     Py_DECREF(item);
     return r;
@@ -160,19 +237,22 @@ static int insert_glob(PyObject *sys_path, Py_ssize_t *index, const char *patter
     return r;
 }
 
-int interp_set_path(const struct python_conf *conf, struct liege_error *err)
+static Py_ssize_t n_front; /* items of sys.path that are `pythonpath` */
+
+int interp_set_path(const struct python_conf *conf)
 {
     PyObject *sys_path = PySys_GetObject("path"); /* borrowed */
-    Py_ssize_t index = 0;
     int r = sys_path ? 0 : -1;
 
+    n_front = 0;
     for (size_t i = 0; i < conf->pythonpath.n_items && r == 0; i++)
-        r = insert_glob(sys_path, &index, conf->pythonpath.items[i]);
-    if (r == 0)
-        r = insert_path(sys_path, index, ".");
-    if (r < 0) {
-        PyErr_Clear();
-        return host_error(err, -ENOMEM, "Python does not start: sys.path cannot be set");
-    }
-    return 0;
+        r = insert_glob(sys_path, &n_front, conf->pythonpath.items[i]);
+    return r == 0 ? insert_path(sys_path, n_front, ".") : -1;
+}
+
+int interp_add_path(const char *directory)
+{
+    PyObject *sys_path = PySys_GetObject("path"); /* borrowed */
+
+    return sys_path ? insert_glob(sys_path, &n_front, directory) : -1;
 }

@@ -92,9 +92,10 @@ int interp_start(const struct python_conf *conf, struct liege_error *err)
     r = interp_initialize(conf, err);
     if (r < 0)
         return r;
-    r = interp_set_path(conf, err);
-    if (r < 0)
-        return r;
+    if (interp_set_path(conf) < 0) {
+        PyErr_Clear();
+        return host_error(err, -ENOMEM, "Python does not start: sys.path cannot be set");
+    }
     if (traceback_init() < 0 || make_stdout_line_buffered() < 0 || api_start() < 0) {
         PyErr_Print();
         return host_error(err, -ECANCELED, "Python does not start: its library is not complete");
@@ -102,22 +103,66 @@ int interp_start(const struct python_conf *conf, struct liege_error *err)
     return 0;
 }
 
-static bool prepared; /* for forks: nothing has been loaded since */
+/* Writes out what the file @thing has in its buffer, whatever comes of it. */
+static void flush_file(PyObject *thing)
+{
+    PyObject *writable = PyObject_CallMethod(thing, "writable", NULL);
+    PyObject *result = NULL;
+
+    if (writable && PyObject_IsTrue(writable) == 1)
+        result = PyObject_CallMethod(thing, "flush", NULL);
+    Py_XDECREF(result);
+    Py_XDECREF(writable);
+    PyErr_Clear(); /* it is closed, say */
+}
+
+/* The files that the application has opened: what it has written there and is in a buffer would be
+ * written by each process that is forked. */
+static void flush_files(void)
+{
+    PyObject *io = PyImport_ImportModule("io"), *gc = PyImport_ImportModule("gc");
+    PyObject *text = io ? PyObject_GetAttrString(io, "TextIOWrapper") : NULL;
+    PyObject *bytes = io ? PyObject_GetAttrString(io, "BufferedWriter") : NULL;
+    PyObject *random = io ? PyObject_GetAttrString(io, "BufferedRandom") : NULL;
+    PyObject *all = gc ? PyObject_CallMethod(gc, "get_objects", NULL) : NULL;
+
+    for (Py_ssize_t i = 0; all && i < PyList_GET_SIZE(all); i++) {
+        PyObject *thing = PyList_GET_ITEM(all, i), *type = (PyObject *)Py_TYPE(thing);
+
+        if (type == text || type == bytes || type == random)
+            flush_file(thing);
+    }
+    Py_XDECREF(all);
+    Py_XDECREF(random);
+    Py_XDECREF(bytes);
+    Py_XDECREF(text);
+    Py_XDECREF(gc);
+    Py_XDECREF(io);
+    PyErr_Clear();
+}
+
+static bool settled; /* nothing has been loaded since */
+
+void interp_settle(void)
+{
+    flush_streams();
+    flush_files();
+    (void)PyGC_Collect();
+    call_function("gc", "freeze");
+    settled = true;
+}
 
 void interp_before_fork(void)
 {
+    if (!settled)
+        interp_settle();
     flush_streams(); /* or a line begun before the fork would be printed by both */
-    if (!prepared) {
-        prepared = true;
-        (void)PyGC_Collect();
-        call_function("gc", "freeze");
-    }
     PyOS_BeforeFork();
 }
 
-void interp_zygote_start(void)
+void interp_unsettle(void)
 {
-    prepared = false;
+    settled = false;
 }
 
 void interp_after_fork_parent(void)

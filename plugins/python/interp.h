@@ -9,14 +9,17 @@
  * Returns 0, or a negative errno with @err. */
 int interp_start(const struct python_conf *conf, struct liege_error *err);
 
-/* Around a fork. The first one puts all that was loaded out of the garbage collector's reach, so
- * that the pages stay shared. */
+/* Before forks: puts all that was loaded out of the garbage collector's reach, so that the pages
+ * stay shared, and writes out what is buffered. */
+void interp_settle(void);
+
+/* What has been loaded since is to be settled before the next fork, too. */
+void interp_unsettle(void);
+
+/* Around a fork. The first one settles what is not yet. */
 void interp_before_fork(void);
 void interp_after_fork_parent(void);
 void interp_after_fork_child(void);
-
-/* What has been loaded since the last fork is to be shared, too. */
-void interp_zygote_start(void);
 
 /* Gives the GIL away and takes it back. A thread that Python does not know yet comes in by
  * interp_wait_end(). */

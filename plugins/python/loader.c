@@ -5,7 +5,13 @@
  * differ in their suffixes would share one cached .pyc. Its module has a name made of the path, so
  * that several files called wsgi.py can be served by one process, and one that is mounted twice is
  * run once. Whatever fails says where: the line of code for an exception, else the file that lacks
- * what was looked for. Called by plugin.c in the process that loads applications. */
+ * what was looked for.
+ *
+ * What was loaded early, or by the base vassal that this process was forked from, is given again to
+ * who asks for the same source. A base's modules are there under their names: a vassal that means
+ * another module of such a name is refused, instead of being served the base's.
+ *
+ * Called by plugin.c and early.c in the process that loads applications. */
 
 #include "loader.h"
 
@@ -21,6 +27,11 @@
 
 #define NAME_PREFIX "uwsgi_file_"
 #define MAX_PATH    (2UL * PATH_MAX) /* of a file below the working directory */
+
+/* Both: key (make_key()) to application. */
+static PyObject *known;  /* what is given again */
+static PyObject *loaded; /* what will be known to those who adopt this interpreter */
+static bool adopted;
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -117,31 +128,21 @@ static PyObject *find_or_run(const char *text)
     return module;
 }
 
-static PyObject *load_file(const char *source, struct liege_error *err)
+/* Writes the absolute path of the file @source, without resolving links: what a name means later is
+ * not of interest to those who have loaded it. */
+static int make_path(const char *source, char *path, size_t size, struct liege_error *err)
 {
-    char directory[PATH_MAX] = "", path[MAX_PATH] = "";
-    PyObject *module = NULL;
+    char directory[PATH_MAX] = "";
 
     if (source[0] != '/' && !getcwd(directory, sizeof(directory))) {
-        (void)host_error(err, 0, "%s: the working directory: %s", source, strerror(errno));
-        return NULL;
+        int r = -errno;
+
+        return host_error(err, r, "%s: the working directory: %s", source, strerror(-r));
     }
     if (strncmp(source, "./", 2) == 0)
         source += 2;
-    (void)snprintf(path, sizeof(path), "%s%s%s", directory, directory[0] ? "/" : "", source);
-    module = find_or_run(path);
-    if (!module)
-        (void)traceback_report("the application does not load", err);
-    return module;
-}
-
-static PyObject *load_module(const char *name, struct liege_error *err)
-{
-    PyObject *module = PyImport_ImportModule(name);
-
-    if (!module)
-        (void)traceback_report("the application does not load", err);
-    return module;
+    (void)snprintf(path, size, "%s%s%s", directory, directory[0] ? "/" : "", source);
+    return 0;
 }
 
 /* The attribute "a.b.c" of @object, a new reference, or NULL with an exception set. */
@@ -255,47 +256,158 @@ static int find_callable(PyObject *module, const char *expression, PyObject **re
     return 0;
 }
 
-/* Splits "package.module:callable" at its first colon and imports the module. */
-static PyObject *load_named(const char *source, const char **callable, struct liege_error *err)
-{
-    const char *colon = strchr(source, ':');
-    PyObject *module = NULL;
-    char *name = NULL;
-
-    if (!colon)
-        return load_module(source, err);
-    name = strndup(source, (size_t)(colon - source));
-    if (!name) {
-        (void)host_error(err, 0, "no memory");
-        return NULL;
-    }
-    module = load_module(name, err);
-    free(name);
-    *callable = colon + 1;
-    return module;
-}
-
-int loader_load(const struct python_conf *conf, const char *source, PyObject **ret_app,
-                struct liege_error *err)
-{
-    const char *callable = conf->callable;
-    PyObject *module = NULL;
+/* Where an application is. */
+struct place {
     bool is_file;
-    int r = -ECANCELED;
+    const char *callable; /* NULL: the usual names */
+    char name[MAX_PATH];  /* of the module, or the absolute path of the file */
+};
+
+static int find_place(const struct python_conf *conf, const char *source, struct place *ret,
+                      struct liege_error *err)
+{
+    const char *colon = NULL;
 
     if (!source && conf->module && conf->wsgi_file)
         return host_error(err, -EINVAL,
                           "module = %s and wsgi-file = %s both name the application: use one, or "
                           "mount",
                           conf->module, conf->wsgi_file);
-    is_file = source ? is_path(source) : conf->wsgi_file != NULL;
+    ret->callable = conf->callable;
+    ret->is_file = source ? is_path(source) : conf->wsgi_file != NULL;
     if (!source)
         source = conf->wsgi_file ? conf->wsgi_file : conf->module;
     if (!source)
         return host_error(err, -EINVAL, "no application: neither module nor wsgi-file is set");
-    module = is_file ? load_file(source, err) : load_named(source, &callable, err);
-    if (module)
-        r = find_callable(module, callable, ret_app, err);
-    Py_XDECREF(module);
+    if (ret->is_file)
+        return make_path(source, ret->name, sizeof(ret->name), err);
+    colon = strchr(source, ':');
+    if (colon)
+        ret->callable = colon + 1;
+    (void)snprintf(ret->name, sizeof(ret->name), "%.*s",
+                   (int)(colon ? colon - source : (ptrdiff_t)strlen(source)), source);
+    return 0;
+}
+
+/* Says the same for the same application: bytes, or NULL with an exception set. */
+static PyObject *make_key(const struct place *p)
+{
+    return PyBytes_FromFormat("%s:%s:%s", p->is_file ? "file" : "module", p->name,
+                              p->callable ? p->callable : "");
+}
+
+/* The file of a spec of importlib, resolved; "" if there is none. */
+static void get_origin(PyObject *spec, char *path)
+{
+    PyObject *origin = spec && spec != Py_None ? PyObject_GetAttrString(spec, "origin") : NULL;
+    const char *text = origin && PyUnicode_Check(origin) ? PyUnicode_AsUTF8(origin) : NULL;
+
+    if (!text || !realpath(text, path))
+        path[0] = '\0';
+    PyErr_Clear();
+    Py_XDECREF(origin);
+}
+
+/* Whether the module @name that a base has imported is another one than sys.path leads to now. */
+static int check_same_module(const char *name, struct liege_error *err)
+{
+    char top[MAX_PATH] = "", theirs[PATH_MAX] = "", ours[PATH_MAX] = "";
+    PyObject *module = NULL, *machinery = NULL, *finder = NULL, *spec = NULL, *found = NULL;
+
+    (void)snprintf(top, sizeof(top), "%.*s", (int)strcspn(name, "."), name);
+    module = PyDict_GetItemString(PyImport_GetModuleDict(), top); /* borrowed */
+    if (!module)
+        return 0;
+    spec = PyObject_GetAttrString(module, "__spec__");
+    machinery = PyImport_ImportModule("importlib.machinery");
+    finder = machinery ? PyObject_GetAttrString(machinery, "PathFinder") : NULL;
+    found = finder ? PyObject_CallMethod(finder, "find_spec", "s", top) : NULL;
+    get_origin(spec, theirs);
+    get_origin(found, ours);
+    Py_XDECREF(found);
+    Py_XDECREF(finder);
+    Py_XDECREF(machinery);
+    Py_XDECREF(spec);
+    PyErr_Clear();
+    if (*theirs == '\0' || *ours == '\0' || strcmp(theirs, ours) == 0)
+        return 0;
+    return host_error(err, -EBUSY,
+                      "module %s is %s here, but the base vassal has loaded %s under that name: "
+                      "rename one, or have this vassal started without a base (vassal-fork-base)",
+                      top, ours, theirs);
+}
+
+static int load_place(const struct place *p, PyObject **ret_app, struct liege_error *err)
+{
+    PyObject *module = p->is_file ? find_or_run(p->name) : PyImport_ImportModule(p->name);
+    int r;
+
+    if (!module)
+        return traceback_report("the application does not load", err);
+    r = find_callable(module, p->callable, ret_app, err);
+    Py_DECREF(module);
+    return r;
+}
+
+/* As load_place(), or what is known of that place; what is new goes to @to. */
+static int take_or_load(const struct place *p, PyObject *key, PyObject *to, PyObject **ret_app,
+                        struct liege_error *err)
+{
+    PyObject *app = PyDict_GetItemWithError(known, key); /* borrowed */
+    int r = 0;
+
+    if (app)
+        *ret_app = Py_NewRef(app);
+    else
+        r = load_place(p, ret_app, err);
+    if (r == 0 && !app && PyDict_SetItem(to, key, *ret_app) < 0)
+        return traceback_report("the application does not load", err);
+    return r;
+}
+
+static int load(const struct python_conf *conf, const char *source, PyObject *to,
+                PyObject **ret_app, struct liege_error *err)
+{
+    struct place p = {.is_file = false};
+    PyObject *key = NULL;
+    int r = find_place(conf, source, &p, err);
+
+    if (r == 0 && adopted && !p.is_file)
+        r = check_same_module(p.name, err);
+    if (r < 0)
+        return r;
+    key = make_key(&p);
+    if (!key)
+        return traceback_report("the application does not load", err);
+    r = take_or_load(&p, key, to, ret_app, err);
+    Py_DECREF(key);
+    return r;
+}
+
+int loader_init(void)
+{
+    known = PyDict_New();
+    loaded = PyDict_New();
+    return known && loaded ? 0 : -1;
+}
+
+int loader_load(const struct python_conf *conf, const char *source, PyObject **ret_app,
+                struct liege_error *err)
+{
+    return load(conf, source, loaded, ret_app, err);
+}
+
+int loader_load_early(const struct python_conf *conf, const char *source, PyObject **ret_app,
+                      struct liege_error *err)
+{
+    return load(conf, source, known, ret_app, err);
+}
+
+int loader_adopt(void)
+{
+    int r = PyDict_Update(known, loaded);
+
+    PyDict_Clear(loaded);
+    adopted = true;
     return r;
 }

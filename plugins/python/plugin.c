@@ -8,17 +8,20 @@
 
 #include <errno.h>
 
+#include "adopt.h"
 #include "api.h"
 #include "audit.h"
 #include "call.h"
+#include "early.h"
 #include "host.h"
+#include "interp-config.h"
 #include "interp.h"
 #include "loader.h"
 #include "sources.h"
 #include "stacks.h"
 #include "traceback.h"
 
-static const struct python_conf *python_conf; /* the host's, for the life of the process */
+static const struct python_conf *python_conf; /* this instance's */
 
 static int plugin_start(const struct liege_host *host, const void *conf, struct liege_error *err)
 {
@@ -29,7 +32,31 @@ static int plugin_start(const struct liege_host *host, const void *conf, struct 
     r = interp_start(conf, err);
     if (r < 0)
         return r;
-    return wsgi_init() < 0 ? traceback_report("the WSGI plugin does not start", err) : 0;
+    if (loader_init() < 0 || wsgi_init() < 0)
+        return traceback_report("the WSGI plugin does not start", err);
+    return 0;
+}
+
+static int plugin_early(const char *option, const char *value, void **ret_app,
+                        struct liege_error *err)
+{
+    PyObject *app = NULL;
+    int r = early_act(python_conf, option, value, &app, err);
+
+    if (r == 0)
+        *ret_app = app;
+    return r;
+}
+
+static int plugin_adopt(const struct liege_host *host, const void *conf, struct liege_error *err)
+{
+    int r = interp_check_same(conf, err);
+
+    if (r < 0)
+        return r;
+    python_host = host;
+    python_conf = conf;
+    return adopt(conf, err);
 }
 
 static int plugin_load(const char *source, void **ret_app, struct liege_error *err)
@@ -51,7 +78,7 @@ static bool plugin_sources(void (*add)(void *data, const char *path), void *data
 
 static int plugin_zygote_start(struct liege_error *err)
 {
-    interp_zygote_start();
+    interp_unsettle();
     if (api_call_hook("zygote_hook") < 0)
         return host_error(err, -ECANCELED, "zygote_hook failed: see the traceback in the log");
     return 0;
@@ -74,10 +101,13 @@ const struct liege_plugin liege_plugin = {
     .name = "python",
     .version = "Python " PY_VERSION,
     .start = plugin_start,
+    .early = plugin_early,
     .load = plugin_load,
     .sources = plugin_sources,
     .describe_thread = audit_describe_thread,
     .describe_fd = audit_describe_fd,
+    .adopt = plugin_adopt,
+    .settle = interp_settle,
     .before_fork = interp_before_fork,
     .after_fork_parent = interp_after_fork_parent,
     .after_fork_child = interp_after_fork_child,

@@ -81,3 +81,14 @@ void sources_report(void (*add)(void *data, const char *path), void *data)
         traceback_log("changes of some modules will not be seen");
     Py_XDECREF(list);
 }
+
+static void ignore(void *data, const char *path)
+{
+    (void)data;
+    (void)path;
+}
+
+void sources_skip(void)
+{
+    sources_report(ignore, NULL);
+}

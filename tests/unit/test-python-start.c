@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -40,6 +41,13 @@ struct start_case {
     const char *load_error;     /* what load() must say; NULL: it succeeds */
     void (*run)(void *app);     /* with the application that the options name */
     const char *query, *answer; /* for the application, if not NULL */
+
+    /* What another instance takes the interpreter over with, then: it loads its application, and
+     * @run and @query are for that one. */
+    bool is_adopted;
+    void (*prepare_adoption)(void); /* when the base has loaded its application */
+    const char *adopt_settings[4][2];
+    const char *adopt_error; /* what adopt() must say; NULL: it succeeds */
 };
 
 static const struct liege_plugin *plugin;
@@ -64,6 +72,16 @@ static const char *get_variable(const char *name)
     if (!value)
         die("%s is not set", name);
     return value;
+}
+
+/* The base's interpreter, and what its early options load. */
+static void act_early(const char *option, const char *value)
+{
+    struct liege_error err = {{0}};
+    void *app = NULL;
+
+    if (plugin->early(option, value, &app, &err) < 0)
+        die("%s", err.text);
 }
 
 /* Asks the application for the value of @expression and expects @answer. */
@@ -310,6 +328,83 @@ static void check_before_fork(void *app)
     check(app, "__import__('gc').get_freeze_count() > 1000", "True");
 }
 
+/* A vassal's environment and host, instead of the base's. */
+static void change_surroundings(void)
+{
+    static const struct liege_setting settings[] = {{"adopted", "1"}, {"chdir", "/"}};
+    struct liege_host *host = plugin_host();
+
+    (void)setenv("BASE_ONLY", "1", 1); /* the C library's, of which Python hears nothing */
+    if (clearenv() != 0 || setenv("VASSAL_ONLY", "caf\xc3\xa9", 1) < 0 ||
+        setenv("TZ", "XYZ-5", 1) < 0)
+        die("no environment");
+    host->settings = settings;
+    host->n_settings = COUNT_OF(settings);
+    host->n_workers = 7;
+    host->multithread = true;
+    host->multiprocess = false;
+}
+
+static void check_surroundings(void *app)
+{
+    static const char *const answers[][2] = {
+        {"os.environ", "environ({'VASSAL_ONLY': 'caf\xc3\xa9', 'TZ': 'XYZ-5'})"},
+        {"os.environ is environ and sys.argv is argv and liege.opt is opt", "True"},
+        {"os.environb[b'VASSAL_ONLY'].decode()", "caf\xc3\xa9"},
+        {"__import__('time').tzname[0], __import__('time').localtime(0).tm_hour", "('XYZ', 5)"},
+        {"sys.argv", "['liege', 'its', 'own']"},
+        {"opt", "{'adopted': b'1', 'chdir': b'/'}"},
+        {"liege.numproc", "7"},
+        {"environ_of_request['wsgi.multithread'], environ_of_request['wsgi.multiprocess']",
+         "(True, False)"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(answers); i++)
+        check(app, answers[i][0], answers[i][1]);
+}
+
+/* This instance's folders are before the base's, which are still there. */
+static void check_adopted_path(void *app)
+{
+    check(app, "[os.path.basename(p) for p in sys.path[:2]]", "['a', 'b']");
+    check(app, "sys.path[2] == os.getcwd()", "True");
+    check(app, "sum(p.endswith('/python') for p in sys.path) > 0", "True");
+}
+
+static void load_factory_early(void)
+{
+    act_early("early-wsgi", "start_cases:make_application()");
+}
+
+/* It is the base's second one, whose file is another one here. */
+static void make_other_module(void)
+{
+    FILE *f = fopen("path/a/only_app.py", "we");
+
+    if (!f || fputs("application = None\n", f) < 0)
+        die("no module");
+    (void)fclose(f);
+    act_early("early-pyimport", "only_app");
+}
+
+/* What the base has written to a file and not flushed is written once. */
+static void check_settle(void *app)
+{
+    char text[64] = "";
+    int fds[2] = {-1, -1};
+
+    if (pipe2(fds, O_NONBLOCK) < 0)
+        die("pipe: %s", strerror(errno));
+    (void)snprintf(text, sizeof(text), "write_unflushed(%d)", fds[1]);
+    check(app, text, "written");
+    if (read(fds[0], text, sizeof(text)) >= 0)
+        die("it was not in a buffer");
+    plugin->settle();
+    if (read(fds[0], text, sizeof(text)) != 4)
+        die("it is in a buffer still");
+    check(app, "__import__('gc').get_freeze_count() > 1000", "True");
+}
+
 /* clang-format off */
 static const struct start_case cases[] = {
     { .name = "module", .settings = {{ "module", EVALUATE }},
@@ -367,7 +462,43 @@ static const struct start_case cases[] = {
     { .name = "exit", .settings = {{ "module", EVALUATE }}, .run = check_stop },
     { .name = "post_fork_hook", .settings = {{ "module", EVALUATE }}, .run = check_post_fork_hook },
     { .name = "descriptions", .settings = {{ "module", EVALUATE }}, .run = check_descriptions },
+    { .name = "before forks", .settings = {{ "module", EVALUATE }}, .run = check_settle },
     { .name = "first fork", .settings = {{ "module", EVALUATE }}, .run = check_before_fork },
+
+    { .name = "adopted: surroundings", .is_adopted = true,
+      .settings = {{ "module", EVALUATE }, { "pyargv", "the base's" }},
+      .adopt_settings = {{ "module", EVALUATE }, { "pyargv", "its own" }},
+      .prepare_adoption = change_surroundings, .run = check_surroundings },
+    { .name = "adopted: pythonpath", .is_adopted = true, .settings = {{ "module", EVALUATE }},
+      .adopt_settings = {{ "module", EVALUATE }, { "pythonpath", "path/*" }},
+      .prepare_adoption = make_globbed_folders, .run = check_adopted_path },
+    { .name = "adopted: what was loaded early", .is_adopted = true,
+      .settings = {{ "module", EVALUATE }},
+      .adopt_settings = {{ "module", "start_cases:make_application()" }},
+      .prepare_adoption = load_factory_early, .query = "len(made)", .answer = "1" },
+    { .name = "adopted: what was loaded otherwise", .is_adopted = true,
+      .settings = {{ "module", "start_cases:make_application()" }},
+      .adopt_settings = {{ "module", "start_cases:make_application()" }},
+      .query = "len(made)", .answer = "1" },
+    { .name = "adopted: another module of that name", .is_adopted = true,
+      .settings = {{ "module", EVALUATE }},
+      .adopt_settings = {{ "module", "only_app" }, { "pythonpath", "path/a" }},
+      .prepare = make_globbed_folders, .prepare_adoption = make_other_module,
+      .load_error = "but the base vassal has loaded" },
+    { .name = "adopted: optimize", .is_adopted = true,
+      .settings = {{ "module", EVALUATE }, { "optimize", "1" }},
+      .adopt_settings = {{ "module", EVALUATE }, { "optimize", "2" }},
+      .adopt_error = "optimize = 2, but the Python of the base vassal has 1: set the same, or" },
+    { .name = "adopted: no-site", .is_adopted = true, .settings = {{ "module", EVALUATE }},
+      .adopt_settings = {{ "module", EVALUATE }, { "no-site", "" }},
+      .adopt_error = "no-site = yes, but" },
+    { .name = "adopted: virtualenv", .is_adopted = true, .settings = {{ "module", EVALUATE }},
+      .prepare = make_venv,
+      .adopt_settings = {{ "module", EVALUATE }, { "virtualenv", "venv" }},
+      .adopt_error = "virtualenv = venv, but the Python of the base vassal has none: " },
+    { .name = "adopted: the same virtualenv", .is_adopted = true,
+      .settings = {{ "module", EVALUATE }, { "virtualenv", "venv" }}, .prepare = make_venv,
+      .adopt_settings = {{ "module", EVALUATE }, { "virtualenv", "./venv" }}, .run = check_venv },
 };
 /* clang-format on */
 
@@ -376,6 +507,26 @@ static void enter_new_folder(const char *path)
 {
     if (mkdir(path, 0700) < 0 || chdir(path) < 0)
         die("%s: %s", path, strerror(errno));
+}
+
+/* As a process that was forked from the base does. False if that is refused, as expected. */
+static bool adopt(const struct start_case *c)
+{
+    struct liege_error err = {{0}};
+
+    if (c->prepare_adoption)
+        c->prepare_adoption();
+    conf = (struct python_conf){.optimize = 0};
+    for (size_t i = 0; i < COUNT_OF(c->adopt_settings) && c->adopt_settings[i][0]; i++)
+        set_option(c->adopt_settings[i][0], c->adopt_settings[i][1]);
+    plugin->before_fork();
+    plugin->after_fork_child();
+    int r = plugin->adopt(plugin_host(), &conf, &err);
+    if (r < 0 && !c->adopt_error)
+        die("adopt: %s", err.text);
+    if (c->adopt_error)
+        check_contains(err.text, c->adopt_error);
+    return r == 0;
 }
 
 static void run_case(const struct start_case *c, const char *folder)
@@ -402,6 +553,10 @@ static void run_case(const struct start_case *c, const char *folder)
         check_contains(err.text, c->start_error);
         return;
     }
+    if (c->is_adopted && plugin->load(NULL, &app, &err) < 0)
+        die("load: %s", err.text);
+    if (c->is_adopted && !adopt(c))
+        return;
     if (plugin->load(NULL, &app, &err) < 0 && !c->load_error)
         die("load: %s", err.text);
     if (c->load_error)

@@ -11,7 +11,7 @@ import liege
 
 def evaluate(environ, start_response):
     """Answers with the value of the expression in the query."""
-    value = eval(environ["QUERY_STRING"])
+    value = eval(environ["QUERY_STRING"], globals(), {"environ_of_request": environ})
     start_response("200 OK", [])
     return [str(value).encode("utf-8", "backslashreplace")]
 
@@ -68,4 +68,18 @@ def set_post_fork_hook(text):
     return "stored"
 
 
+def write_unflushed(fd):
+    files.append(open(fd, "w"))
+    files[-1].write("once")
+    return "written"
+
+
+def make_application():
+    """Another one each time."""
+    made.append(lambda environ, start_response: evaluate(environ, start_response))
+    return made[-1]
+
+
 forked = "no"
+made, files = [], []
+environ, argv, opt = os.environ, sys.argv, liege.opt
