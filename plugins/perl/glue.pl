@@ -24,6 +24,7 @@ BEGIN {
 *liege::errors::say = sub { my $self = shift; $self->print(@_, "\n") };
 *liege::errors::printf = sub { my ($self, $format) = splice @_, 0, 2; $self->print(sprintf $format, @_) };
 
+# What is the same in a new interpreter and in one of a base vassal.
 sub _setup {
     my ($local_lib, $catch) = @_;
 
@@ -35,7 +36,24 @@ sub _setup {
     }
     $ENV{PLACK_ENV}    = 'deployment' unless defined $ENV{PLACK_ENV};
     $ENV{PLACK_SERVER} = 'liege'      unless defined $ENV{PLACK_SERVER};
-    $SIG{__DIE__} = \&liege::_on_die if $catch;
+    if ($catch) {
+        $SIG{__DIE__} = \&liege::_on_die unless ref $SIG{__DIE__};
+    }
+    elsif (ref $SIG{__DIE__} && $SIG{__DIE__} == \&liege::_on_die) {
+        delete $SIG{__DIE__};
+    }
+}
+
+# What environ(7) is now. Of a name that is there twice getenv(3) sees the first.
+sub _replace_env {
+    my ($variables) = @_;
+    my %env;
+
+    for (@$variables) {
+        my ($name, $value) = split /=/, $_, 2;
+        $env{$name} = $value unless !defined $value || exists $env{$name};
+    }
+    %ENV = %env;
 }
 
 sub _readable {
@@ -70,24 +88,41 @@ sub _is_code {
     return ref $value && (Scalar::Util::reftype($value) eq 'CODE' || overload::Method($value, '&{}'));
 }
 
-sub _load {
-    my ($source, $no_plack) = @_;
-    my $is_class = $source =~ /\A[A-Za-z_]\w*(?:::\w+)*\z/ && !-e $source;
-    my $plack = !$no_plack && eval { local $SIG{__DIE__}; require Plack::Util; 1 };
+# Applications by what was loaded, a file or a class: those that are given again to who asks for the
+# same, and those that will be to the vassals that are forked from this instance.
+my (%known, %loaded);
 
-    if (!($plack && $is_class)) {
-        $source = File::Spec->rel2abs($source);
-        _readable($source);
-        $0 = $source;
-    }
+sub _adopt_apps {
+    %known  = (%loaded, %known);
+    %loaded = ();
+}
 
-    my $app = $plack ? _plack_file($source) : _do_file($source);
+sub _load_place {
+    my ($place, $is_file, $plack) = @_;
+
+    _readable($place) if $is_file;
+    my $app = $plack ? _plack_file($place) : _do_file($place);
     $app = $app->to_app if Scalar::Util::blessed($app) && $app->can('to_app');
     return $app if _is_code($app);
 
     my $what = !defined $app ? 'undef' : ref $app ? 'a reference to ' . ref $app : "'$app'";
-    die "$source: the last value of the file is $what, not a code reference\n";
+    die "$place: the last value of the file is $what, not a code reference\n";
 }
+
+sub _load_to {
+    my ($to, $source, $no_plack) = @_;
+    my $is_class = $source =~ /\A[A-Za-z_]\w*(?:::\w+)*\z/ && !-e $source;
+    my $plack = !$no_plack && eval { local $SIG{__DIE__}; require Plack::Util; 1 };
+    my $is_file = !($plack && $is_class);
+    my $place = $is_file ? File::Spec->rel2abs($source) : $source;
+
+    $0 = $place if $is_file;
+    return $known{$place} if $known{$place};
+    return $to->{$place} = _load_place($place, $is_file, $plack);
+}
+
+sub _load       { return _load_to(\%loaded, @_) }
+sub _load_early { return _load_to(\%known,  @_) }
 
 sub _exec {
     my ($file) = @_;

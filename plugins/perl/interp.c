@@ -2,9 +2,11 @@
 /* The Perl interpreter: start, fork, end.
  *
  * One interpreter in a process, started before any application is loaded and inherited by the
- * workers through fork. Every entry from the server passes interp_enter(), because Perl finds its
- * interpreter by thread. The order at the start matters: the C functions are defined first, then
- * glue.pl runs, which has to override exit() before code of the user is compiled.
+ * workers through fork, and by a base vassal's adopted ones: those get a Perl in which all that the
+ * base's configuration said is said anew, and what its applications have loaded stays. Every entry
+ * from the server passes interp_enter(), because Perl finds its interpreter by thread. The order at
+ * the start matters: the C functions are defined first, then glue.pl runs, which has to override
+ * exit() before code of the user is compiled.
  *
  * Called by plugin.c; the other files use the structure `interp`. */
 #include "interp.h"
@@ -22,6 +24,7 @@
 #include "psgi-errors.h"
 #include "psgi-input.h"
 #include "psgi-stream.h"
+#include "sources.h"
 
 struct interp interp;
 
@@ -79,22 +82,26 @@ static int parse_arguments(pTHX_ const struct perl_conf *conf, struct liege_erro
     return status == 0 ? 0 : error_set(err, -EIO, "perl: cannot start, status %d", status);
 }
 
+/* Calls liege::_setup, as the configuration says. */
+static void set_up(pTHX)
+{
+    const char *dir = interp.conf->local_lib;
+    SV *local_lib = dir ? sv_2mortal(newSVpv(dir, 0)) : &PL_sv_undef;
+    SV *setup = invoke_glue(aTHX_ "liege::_setup");
+    SV *catch = boolSV(!interp.conf->no_die_catch);
+
+    (void)invoke(aTHX_ setup, G_EVAL | G_VOID | G_DISCARD, local_lib, catch);
+}
+
 /* Runs glue.pl and its _setup. */
 static int run_glue(pTHX_ struct liege_error *err)
 {
-    const char *dir = interp.conf->local_lib;
-
     ENTER;
     SAVETMPS;
     SV *source = sv_2mortal(newSVpvf("#line 1 \"liege/glue.pl\"\n%s", glue_source));
     (void)eval_sv(source, G_VOID | G_DISCARD);
-    if (!SvTRUE(ERRSV)) {
-        SV *local_lib = dir ? sv_2mortal(newSVpv(dir, 0)) : &PL_sv_undef;
-        SV *setup = invoke_glue(aTHX_ "liege::_setup");
-        SV *catch = boolSV(!interp.conf->no_die_catch);
-
-        (void)invoke(aTHX_ setup, G_EVAL | G_VOID | G_DISCARD, local_lib, catch);
-    }
+    if (!SvTRUE(ERRSV))
+        set_up(aTHX);
     FREETMPS;
     LEAVE;
     return SvTRUE(ERRSV) ? error_set(err, -EIO, "perl: %s", SvPV_nolen(ERRSV)) : 0;
@@ -114,17 +121,23 @@ static void sys_init(void)
     PERL_UNUSED_VAR(env);
 }
 
+static int check_threads(const struct liege_host *host, struct liege_error *err)
+{
+    if (!host->multithread)
+        return 0;
+    return error_set(err, -ENOTSUP,
+                     "threads: Perl answers one request at a time; more processes do it");
+}
+
 int interp_start(const struct liege_host *host, const struct perl_conf *conf,
                  struct liege_error *err)
 {
-    const struct liege_list *files = &conf->exec;
     int r = make_libperl_global(err);
 
+    if (r == 0)
+        r = check_threads(host, err);
     if (r < 0)
         return r;
-    if (host->multithread)
-        return error_set(err, -ENOTSUP,
-                         "threads: Perl answers one request at a time; more processes do it");
     interp = (struct interp){.host = host, .conf = conf, .pid = getpid()};
 
     sys_init();
@@ -149,27 +162,83 @@ int interp_start(const struct liege_host *host, const struct perl_conf *conf,
     if (r < 0)
         return r;
     interp.env = psgi_env_new(aTHX);
-    return interp_exec(aTHX_ files, err);
+    return 0;
+}
+
+static void replace_arguments(pTHX_ const struct liege_list *args)
+{
+    AV *argv = get_av("ARGV", GV_ADD);
+
+    av_clear(argv);
+    for (size_t i = 0; i < args->n_items; i++)
+        av_push(argv, newSVpv(args->items[i], 0));
+}
+
+static void replace_environment(pTHX)
+{
+    AV *variables = newAV();
+    SV *reference = sv_2mortal(newRV_noinc(MUTABLE_SV(variables)));
+    SV *replace = invoke_glue(aTHX_ "liege::_replace_env");
+
+    for (char **v = environ; v && *v; v++)
+        av_push(variables, newSVpv(*v, 0));
+    (void)invoke(aTHX_ replace, G_EVAL | G_VOID | G_DISCARD, reference, NULL);
+}
+
+int interp_adopt(const struct liege_host *host, const struct perl_conf *conf,
+                 struct liege_error *err)
+{
+    const struct liege_list *args = &conf->args;
+    int r = check_threads(host, err);
+
+    if (r < 0)
+        return r;
+    pTHX = interp_enter();
+    interp.host = host;
+    interp.conf = conf;
+    PL_basetime = time(NULL); /* $^T */
+    ENTER;
+    SAVETMPS;
+    replace_environment(aTHX);
+    if (!SvTRUE(ERRSV))
+        set_up(aTHX);
+    if (!SvTRUE(ERRSV))
+        (void)invoke(aTHX_ invoke_glue(aTHX_ "liege::_adopt_apps"), G_EVAL | G_VOID | G_DISCARD,
+                     NULL, NULL);
+    FREETMPS;
+    LEAVE;
+    if (SvTRUE(ERRSV))
+        return error_set(err, -EIO, "perl: %s", SvPV_nolen(ERRSV));
+    replace_arguments(aTHX_ args);
+    package_set_options(aTHX);
+    psgi_env_adopt(aTHX_ interp.env);
+    sources_skip(aTHX);
+    return 0;
+}
+
+int interp_exec_file(pTHX_ const char *file, struct liege_error *err)
+{
+    SV *exec = invoke_glue(aTHX_ "liege::_exec");
+    SV *name = newSVpv(file, 0);
+
+    interp.exit_dies = true;
+    (void)invoke(aTHX_ exec, G_EVAL | G_VOID | G_DISCARD, name, NULL);
+    interp.exit_dies = false;
+    SvREFCNT_dec_NN(name);
+    interp_flush();
+    if (!SvTRUE(ERRSV))
+        return 0;
+    error_report(aTHX_ file, file, err);
+    return -EINVAL;
 }
 
 int interp_exec(pTHX_ const struct liege_list *files, struct liege_error *err)
 {
-    SV *exec = invoke_glue(aTHX_ "liege::_exec");
+    int r = 0;
 
-    for (size_t i = 0; i < files->n_items; i++) {
-        SV *name = newSVpv(files->items[i], 0);
-
-        interp.exit_dies = true;
-        (void)invoke(aTHX_ exec, G_EVAL | G_VOID | G_DISCARD, name, NULL);
-        interp.exit_dies = false;
-        SvREFCNT_dec_NN(name);
-        interp_flush();
-        if (SvTRUE(ERRSV)) {
-            error_report(aTHX_ files->items[i], files->items[i], err);
-            return -EINVAL;
-        }
-    }
-    return 0;
+    for (size_t i = 0; i < files->n_items && r == 0; i++)
+        r = interp_exec_file(aTHX_ files->items[i], err);
+    return r;
 }
 
 void interp_flush(void)

@@ -36,17 +36,23 @@ struct interp {
 
 extern struct interp interp;
 
-/* Starts Perl: the interpreter, the packages of the plugin, @INC, @ARGV, %ENV, then the scripts of
- * perl-exec. @host and @conf are kept. Returns 0 or a negative errno with @err. Logs the whole
- * error of a script. */
+/* Starts Perl: the interpreter, the packages of the plugin, @INC, @ARGV, %ENV. @host and @conf are
+ * kept. Returns 0 or a negative errno with @err. */
 int interp_start(const struct liege_host *host, const struct perl_conf *conf,
+                 struct liege_error *err);
+
+/* struct liege_plugin's adopt(). */
+int interp_adopt(const struct liege_host *host, const struct perl_conf *conf,
                  struct liege_error *err);
 
 /* Makes the interpreter the current one of this thread and returns it. */
 PerlInterpreter *interp_enter(void);
 
-/* Runs each script of @files in order. Returns 0, or at the first that fails a negative errno with
- * @err, after logging the whole error. */
+/* Runs the script @file. Returns 0, or a negative errno with @err, after logging the whole error.
+ */
+int interp_exec_file(pTHX_ const char *file, struct liege_error *err);
+
+/* Runs each script of @files in order, up to the first that fails. */
 int interp_exec(pTHX_ const struct liege_list *files, struct liege_error *err);
 
 /* Writes out what is buffered in Perl's handles, so that a fork does not double it. */

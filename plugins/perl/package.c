@@ -95,10 +95,11 @@ XS_INTERNAL(xs_exit)
     my_exit((U32)status);
 }
 
-static void define_settings(pTHX)
+void package_set_options(pTHX)
 {
     HV *opt = get_hv("liege::opt", GV_ADD);
 
+    hv_clear(opt);
     for (size_t i = 0; i < interp.host->n_settings; i++) {
         const struct liege_setting *s = &interp.host->settings[i];
         I32 key_len = (I32)strlen(s->key);
@@ -133,7 +134,7 @@ void package_define(pTHX)
     (void)newXS("liege::_on_die", xs_on_die, __FILE__);
     (void)newXSproto("liege::_exit", xs_exit, __FILE__, ";$");
     (void)newCONSTSUB(gv_stashpvs("liege", GV_ADD), "VERSION", newSVpv(interp.host->version, 0));
-    define_settings(aTHX);
+    package_set_options(aTHX);
 }
 
 int package_run_hooks(pTHX_ AV *hooks, const char *name, struct liege_error *err)

@@ -3,6 +3,7 @@
  *
  * Nothing but the table and the few functions that only combine others. Applications follow PSGI
  * 1.1: the environment is made in psgi-env.c, the response taken apart in psgi-call.c. */
+#include "early.h"
 #include "error.h"
 #include "interp.h"
 #include "loader.h"
@@ -14,6 +15,20 @@
 static int plugin_start(const struct liege_host *host, const void *conf, struct liege_error *err)
 {
     return interp_start(host, (const struct perl_conf *)conf, err);
+}
+
+static int plugin_adopt(const struct liege_host *host, const void *conf, struct liege_error *err)
+{
+    return interp_adopt(host, (const struct perl_conf *)conf, err);
+}
+
+/* Runs the scripts of perl-exec. */
+static int plugin_prepare(struct liege_error *err)
+{
+    pTHX = interp_enter();
+    const struct liege_list *files = &interp.conf->exec;
+
+    return interp_exec(aTHX_ files, err);
 }
 
 static int plugin_worker_start(struct liege_error *err)
@@ -47,7 +62,11 @@ __attribute__((visibility("default"))) const struct liege_plugin liege_plugin = 
     .name = "perl",
     .version = "Perl " PERL_VERSION_STRING,
     .start = plugin_start,
+    .early = early_act,
+    .prepare = plugin_prepare,
     .load = loader_load,
+    .adopt = plugin_adopt,
+    .settle = interp_flush,
     .before_fork = interp_flush,
     .after_fork_child = interp_forked,
     .sources = plugin_sources,

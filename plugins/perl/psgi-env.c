@@ -159,6 +159,14 @@ struct psgi_env *psgi_env_new(pTHX)
     return env;
 }
 
+void psgi_env_adopt(pTHX_ struct psgi_env *env)
+{
+    SvREFCNT_dec_NN(env->constant);
+    env->constant = constant_new(aTHX);
+    SvREFCNT_dec(env->hash);
+    env->hash = NULL;
+}
+
 /* A hash of our own */
 
 static struct fixed describe(const SV *sv)

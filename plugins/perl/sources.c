@@ -32,3 +32,14 @@ void sources_report(pTHX_ void (*add)(void *data, const char *path), void *data)
             add(data, path);
     }
 }
+
+static void ignore(void *data, const char *path)
+{
+    PERL_UNUSED_VAR(data);
+    PERL_UNUSED_VAR(path);
+}
+
+void sources_skip(pTHX)
+{
+    sources_report(aTHX_ ignore, NULL);
+}

@@ -577,6 +577,86 @@ static void test_worker_start_error(void **state)
     conf.exec_post_fork.items[0] = script;
 }
 
+/* The interpreter of a base vassal in an adopted one */
+
+static void assert_value(void *app, const char *expression, const char *value)
+{
+    char target[256];
+
+    (void)snprintf(target, sizeof(target), "/?%s", expression);
+    _cleanup_free_ char *answer = get(app, target);
+    assert_string_equal(answer, value);
+}
+
+static const struct liege_host *change_host(void)
+{
+    static const struct liege_setting settings[] = {{"adopted", "1"}, {"chdir", "/"}};
+    struct liege_host *host = plugin_host();
+
+    host->settings = settings;
+    host->n_settings = COUNT_OF(settings);
+    host->multiprocess = false;
+    return host;
+}
+
+/* The configuration of the adopted vassal. */
+static const struct perl_conf *change_conf(void)
+{
+    static char own[] = "its own";
+    static char *args[] = {own, NULL}, *exec[2];
+    static struct perl_conf adopted;
+
+    exec[0] = strdup(app_path("second.pl"));
+    adopted = (struct perl_conf){
+        .psgi = strdup("evaluate.psgi"),
+        .args = {args, 1},
+        .exec = {exec, 1},
+        .local_lib = strdup("/its/lib"),
+        .no_die_catch = true,
+        .no_plack = no_plack,
+    };
+    return &adopted;
+}
+
+static void test_adopt(void **state)
+{
+    static const char *const values[][2] = {
+        {"join ',', map { \"$_=$ENV{$_}\" } sort keys %ENV",
+         "EMPTY=,ONLY_HERE=a=b,PERL5LIB=/its/lib/lib/perl5,PLACK_ENV=deployment,"
+         "PLACK_SERVER=liege"},
+        {"$main::environment == \\%ENV", "1"},
+        {"`echo \\$ONLY_HERE` eq qq(a=b\n)", "1"}, /* and so in what it starts */
+        {"\"@ARGV\"", "its own"},
+        {"join ',', map { \"$_=$liege::opt{$_}\" } sort keys %liege::opt", "adopted=1,chdir=/"},
+        {"$INC[0]", "/its/lib/lib/perl5"},
+        {"ref $SIG{__DIE__}", ""},
+        {"$main::second =~ /second.pl was second$/", "1"},
+        {"$main::loaded", "1"},
+        {"$request->{'psgi.multiprocess'} ? 1 : 0", "0"},
+    };
+    struct liege_error err = {""};
+    void *base = NULL, *app = NULL;
+
+    (void)state;
+    assert_int_equal(plugin->early("early-psgi", app_path("evaluate.psgi"), &base, &err), 0);
+    assert_non_null(base);
+    assert_value(base, "$request->{'psgi.multiprocess'}", "1");
+    plugin->before_fork();
+    plugin->after_fork_child();
+    assert_return_code(clearenv() + chdir(apps_dir) + setenv("ONLY_HERE", "a=b", 1), 0);
+    assert_return_code(setenv("EMPTY", "", 1), 0);
+    const struct liege_host *host = change_host();
+    const struct perl_conf *adopted = change_conf();
+    assert_int_equal(plugin->adopt(host, adopted, &err), 0);
+    assert_int_equal(plugin->prepare(&err), 0);
+    assert_int_equal(plugin->load(NULL, &app, &err), 0);
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        assert_value(app, values[i][0], values[i][1]);
+    plugin_host()->multithread = true;
+    assert_int_equal(plugin->adopt(host, adopted, &err), -ENOTSUP);
+    plugin_host()->multithread = false;
+}
+
 #ifndef __SANITIZE_ADDRESS__
 static long resident_pages(void)
 {
@@ -638,6 +718,8 @@ static int start(void **state)
         return -1;
     plugin_host()->multithread = false;
     int r = plugin->start(plugin_host(), &conf, &err);
+    if (r == 0)
+        r = plugin->prepare(&err);
     if (r < 0)
         print_error("%s\n", err.text);
     return r;
@@ -672,6 +754,7 @@ int main(int argc, char **argv)
 #ifndef __SANITIZE_ADDRESS__
         cmocka_unit_test(test_memory_stays_flat),
 #endif
+        cmocka_unit_test(test_adopt), /* the last one: nothing is as it was then */
     };
 
     if (argc != 3)
