@@ -127,7 +127,11 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
     r = load(start, ret, err);
     if (r == 0)
         (void)sources_tell(&ret->apps, start->channel_fd, true);
-    return r < 0 ? r : fork_check_end(&before, mode, &ret->apps, err);
+    if (r == 0)
+        r = fork_check_end(&before, mode, &ret->apps, err);
+    if (r == 0)
+        apps_settle(&ret->apps);
+    return r;
 }
 
 /* A worker as its copy sees it, if that becomes the zygote. */
