@@ -195,7 +195,7 @@ static int start_named_languages(struct apps *a, const struct apps_input *in, st
 
 static int need_app(const struct apps *a, const struct apps_input *in, struct errmsg *err)
 {
-    if (a->n_mounts > 0 || !in->conf->need_app)
+    if (a->n_mounts > 0 || !in->conf->need_app || in->is_base)
         return 0;
     return errmsg_set(
         err, -ENOENT,

@@ -29,6 +29,7 @@ struct apps_input {
     const void *const *plugin_confs; /* by index of languages */
     const bool *plugin_wanted;       /* an option of it names an application */
     const struct liege_host *host;   /* its settings say in which order early options act */
+    bool is_base;                    /* its vassals name applications: it needs none itself */
 };
 
 /* Does what the early options say, starts the languages that are wanted and loads every

@@ -80,6 +80,7 @@ int load_applications(const struct child_start *start, struct apps *ret, struct 
         .plugin_confs = (const void *const *)r->plugin_confs,
         .plugin_wanted = r->plugin_wanted,
         .host = &host,
+        .is_base = r->instance.fork_server != NULL,
     };
     if (start->warm) {
         *ret = start->warm->apps;

@@ -391,6 +391,22 @@ static void test_adopt(void **state)
     }
 }
 
+/* A base that only has modules for its vassals. */
+static void test_base(void **state)
+{
+    struct app_conf conf = {.need_app = true};
+    const bool wanted[8] = {false};
+    const struct liege_host host = {.n_settings = 0};
+    const struct apps_input in = {
+        .conf = &conf, .plugin_wanted = wanted, .host = &host, .is_base = true};
+    struct errmsg err = {""};
+    struct apps a = {.n_plugins = 0};
+
+    (void)state;
+    assert_int_equal(apps_load(&a, &in, &err), 0);
+    assert_int_equal(a.n_mounts, 0);
+}
+
 static void test_adopt_what_cannot_be(void **state)
 {
     static const struct liege_setting base[MAX_SETTINGS] = {{"early-psgi", "a.psgi"}};
@@ -428,9 +444,13 @@ static void test_hooks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_route),         cmocka_unit_test(test_load),
-        cmocka_unit_test(test_load_refusals), cmocka_unit_test(test_early),
-        cmocka_unit_test(test_adopt),         cmocka_unit_test(test_adopt_what_cannot_be),
+        cmocka_unit_test(test_route),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_load_refusals),
+        cmocka_unit_test(test_early),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_base),
+        cmocka_unit_test(test_adopt_what_cannot_be),
         cmocka_unit_test(test_hooks),
     };
 
