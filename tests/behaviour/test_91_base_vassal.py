@@ -4,7 +4,6 @@ nobody else."""
 import contextlib
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from harness.client import Connection, get
 from harness.programs import PATIENCE
 
 APP = """
-import json, os, sys
+import json, os, resource
 opened = open("opened", "a")
 print("loading the application", VERSION, flush=True)
 
@@ -28,7 +27,7 @@ def application(environ, start_response):
     body = json.dumps({
         "version": VERSION, "pid": os.getpid(), "environ": dict(os.environ), "cwd": os.getcwd(),
         "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(),
-        "files": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
+        "nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "files": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
                   if os.path.islink(f"/proc/self/fd/{n}")]})
     start_response("200 OK", [("Content-Type", "application/json")])
     return [body.encode()]
@@ -52,7 +51,7 @@ def base(folder, start, stack):
     def make(settings="", **how):
         write_app(folder)
         (folder / "base.ini").write_text(
-            f"[liege]\nwsgi-file = app.py\nfork-server = {folder}/fork.socket\n{settings}\n")
+            f"[liege]\nearly-wsgi = app.py\nfork-server = {folder}/fork.socket\n{settings}\n")
         b = Base(stack, start, "--ini", "base.ini", cwd=folder, **how)
         b.wait_open()
         return b
@@ -117,7 +116,7 @@ def test_it_has_its_own_identity_environment_and_place(folder, base, start):
     assert not {"OF_BASE", "ALSO_OF_BASE"} & set(found["environ"])
     assert found["cwd"] == str(folder / "elsewhere")
     assert (found["uid"], found["gid"], found["groups"]) == (1001, 1002, [])
-    assert resource.prlimit(v.pid, resource.RLIMIT_NOFILE) == (500, 600)
+    assert found["nofile"] == [500, 600]
     v.say(STOP)
     assert v.wait() == 0
     with open(read_fd, "rb") as log:
