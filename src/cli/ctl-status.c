@@ -53,6 +53,18 @@ static void put_number(struct ctl_table *t, json_int_t n, bool there)
         ctl_table_put(t, "-", "");
 }
 
+/* Why it is so, and of a vassal that was not started by itself from what. */
+static void put_reason(struct ctl_table *t, const json_t *status)
+{
+    const char *reason = ctl_text(status, "reason");
+
+    if (ctl_number(status, "adopted") > 0)
+        ctl_table_printf(t, "%s; forked from %s, generation %lld", reason, ctl_text(status, "base"),
+                         (long long)ctl_number(status, "base_generation"));
+    else
+        ctl_table_put(t, reason, "");
+}
+
 void ctl_status_begin(struct ctl_table *t, bool with_used)
 {
     static const struct {
@@ -91,7 +103,7 @@ void ctl_status_row(struct ctl_table *t, const json_t *status, const struct ctl_
         ctl_table_put(t, used->rss, "");
     }
     ctl_table_put(t, *exit ? exit : "-", "");
-    ctl_table_put(t, ctl_text(status, "reason"), "");
+    put_reason(t, status);
 }
 
 static void on_status(const json_t *line, void *data)

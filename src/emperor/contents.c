@@ -92,7 +92,8 @@ static bool is_wanted(const struct emperor_conf *c, const char *key)
 {
     return strv_contains(&c->collect_attr, key) ||
            (c->chdir_attr && strcmp(c->chdir_attr, key) == 0) ||
-           (c->wrapper_attr && strcmp(c->wrapper_attr, key) == 0);
+           (c->wrapper_attr && strcmp(c->wrapper_attr, key) == 0) ||
+           (c->fork_server_attr && strcmp(c->fork_server_attr, key) == 0);
 }
 
 static int add_attribute(struct reading *rd, const struct conf_line *line)

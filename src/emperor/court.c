@@ -15,6 +15,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "emperor/vassal-base.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-hook.h"
 
@@ -139,7 +140,11 @@ static void on_turn(struct turn *t)
 {
     struct vassal *v = container_of(t, struct vassal, turn);
 
-    if (v->state == VASSAL_WAITING && vassal_hook_exists(v, VASSAL_HOOK_BEFORE))
+    bool waits = v->state == VASSAL_WAITING;
+    char ignored[1];
+
+    if (waits && vassal_hook_exists(v, VASSAL_HOOK_BEFORE) &&
+        !vassal_base_holds(v, VASSAL_START, ignored, sizeof(ignored)))
         vassal_prepare(v);
     else
         vassal_handle(v, VASSAL_TURN, "%s", v->reason);
@@ -170,6 +175,7 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
     pace_init(&c->realm.pace, l, count_parallel(conf), on_turn);
     loop_measure(l, &c->pulse);
     list_init(&c->gone);
+    list_init(&c->realm.awaiting);
     loop_task_init(&c->bury, bury);
     loop_task_init(&c->reap, reap);
 }
@@ -189,6 +195,7 @@ void court_done(struct court *c)
     pace_done(&c->realm.pace);
     hash_done(&c->vassals);
     hash_done(&c->realm.by_address);
+    hash_done(&c->realm.bases);
     hash_done(&c->realm.by_pid);
 }
 
@@ -272,6 +279,8 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
         restart(v);
     else if (unsettled && v->state == VASSAL_HELD)
         vassal_settle(v, VASSAL_RESUMED, "an operator wants it to be started");
+    else if (vassal_base_differs(v))
+        renew(v, VASSAL_MOVED, "its base is another one now");
     else if (!same || unsettled)
         renew(v, VASSAL_CHANGED, "its configuration changed");
     else if (!same_files && !v->realm->conf->no_include_watch)
@@ -331,10 +340,13 @@ static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor
     vassal_set_item(v, item);
     if (v->place != v->monitor->place)
         renew(v, VASSAL_MOVED, "the directory it runs in is another one now");
+    else if (vassal_base_differs(v))
+        renew(v, VASSAL_MOVED, "its base is another one now");
     else if (event == MONITOR_RENEWED)
         renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
     else
         renew(v, VASSAL_CHANGED, "its configuration changed");
+    vassal_base_reconsider(v);
 }
 
 void court_hear(void *data, struct monitor *m, enum monitor_event event, struct monitor_item *item)

@@ -28,6 +28,10 @@ struct emperor_conf {
     struct liege_list wrapper_override,
         wrapper_fallback; /* programs to be tried before and after */
 
+    char *fork_server;            /* address of the base that vassals are forked from */
+    char *fork_server_attr;       /* the attribute that says it for one of them */
+    struct liege_list fork_bases; /* names of vassals that are not forked from any */
+
     char *on_demand_extension; /* a file called as the configuration, with this behind it */
     char *on_demand_directory; /* sockets lie here */
     char *on_demand_exec;      /* this command says them */

@@ -29,6 +29,7 @@
 #include "emperor/monitor-given.h"
 #include "emperor/stats.h"
 #include "emperor/upgrade.h"
+#include "emperor/vassal-base.h"
 #include "ipc/link.h"
 #include "loop/service.h"
 
@@ -405,6 +406,8 @@ int emperor_check(const struct emperor_conf *conf, struct errmsg *err)
     }
     if (r == 0 && conf->control)
         r = control_check_address(conf->control, &addr, err);
+    if (r == 0)
+        r = vassal_base_check(conf, err);
     for (size_t i = 0; r == 0 && i < conf->emperor.n_items; i++)
         r = monitor_check(conf->emperor.items[i], err);
     return r;

@@ -277,29 +277,108 @@ int launch_check(const struct launch *l, struct proc *ret, int *ret_output)
     return r;
 }
 
+static int make_ends(const struct launch *l, struct ends *ours, struct ends *theirs)
+{
+    int r = make_stream(&ours->pipe, &theirs->pipe);
+
+    if (r == 0)
+        r = make_status(&ours->status, &theirs->status);
+    if (r == 0 && l->sends_config)
+        r = make_stream(&ours->config, &theirs->config);
+    if (r == 0 && !l->conf->log_direct)
+        r = make_log(&ours->log, &theirs->log);
+    return r;
+}
+
+static struct launched take_ends(struct ends *ours, struct proc proc)
+{
+    return (struct launched){
+        .proc = proc,
+        .pipe_fd = TAKE_FD(ours->pipe),
+        .status_fd = TAKE_FD(ours->status),
+        .config_fd = TAKE_FD(ours->config),
+        .log_fd = TAKE_FD(ours->log),
+    };
+}
+
+void launched_done(struct launched *l)
+{
+    closep(&l->pipe_fd);
+    closep(&l->status_fd);
+    closep(&l->config_fd);
+    closep(&l->log_fd);
+    proc_done(&l->proc);
+    *l = LAUNCHED_NONE;
+}
+
 int launch(const struct launch *l, struct launched *ret)
 {
     _cleanup_(ends_done) struct ends ours = {-EBADF, -EBADF, -EBADF, -EBADF};
     _cleanup_(ends_done) struct ends theirs = ours;
     struct proc proc = PROC_NONE;
-    int r = make_stream(&ours.pipe, &theirs.pipe);
+    int r = make_ends(l, &ours, &theirs);
 
     if (r == 0)
-        r = make_status(&ours.status, &theirs.status);
-    if (r == 0 && l->sends_config)
-        r = make_stream(&ours.config, &theirs.config);
-    if (r == 0 && !l->conf->log_direct)
-        r = make_log(&ours.log, &theirs.log);
-    if (r == 0)
         r = spawn(l, &theirs, &proc);
+    if (r == 0)
+        *ret = take_ends(&ours, proc);
+    return r;
+}
+
+/* Another descriptor of what stays open here. */
+static int copy_fd(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return copy < 0 ? -errno : copy;
+}
+
+static int seal_surroundings(const struct launch *l)
+{
+    _cleanup_(strv_done) struct liege_list env = {0};
+    int r = launch_env(l, &env);
+
     if (r < 0)
         return r;
-    *ret = (struct launched){
-        .proc = proc,
-        .pipe_fd = TAKE_FD(ours.pipe),
-        .status_fd = TAKE_FD(ours.status),
-        .config_fd = TAKE_FD(ours.config),
-        .log_fd = TAKE_FD(ours.log),
-    };
+    const struct surroundings s = {.cwd = (char *)l->cwd, .nofile = *l->nofile, .environ = env};
+    return surroundings_seal(&s);
+}
+
+/* Puts the parts in that are not ends of ours. Without one of the log, the vassal writes to where
+ * the Emperor does. */
+static int add_parts(const struct launch *l, int fds[ADOPTION_PART_COUNT])
+{
+    int r = seal_surroundings(l);
+
+    fds[ADOPTION_SURROUNDINGS] = r;
+    if (r >= 0 && l->socket_fd >= 0)
+        r = fds[ADOPTION_SOCKET] = copy_fd(l->socket_fd);
+    if (r >= 0 && fds[ADOPTION_LOG] < 0)
+        r = fds[ADOPTION_LOG] = copy_fd(STDERR_FILENO);
+    return r < 0 ? r : 0;
+}
+
+int launch_request(const struct launch *l, struct adoption_request *ret_request,
+                   struct launched *ret)
+{
+    _cleanup_(ends_done) struct ends ours = {-EBADF, -EBADF, -EBADF, -EBADF};
+    _cleanup_(ends_done) struct ends theirs = ours;
+    _cleanup_(adoption_request_done) struct adoption_request request = ADOPTION_REQUEST_NONE;
+    int r = make_ends(l, &ours, &theirs);
+
+    if (r == 0)
+        r = launch_argv(l, &request.argv);
+    if (r < 0)
+        return r;
+    request.fds[ADOPTION_PIPE] = TAKE_FD(theirs.pipe);
+    request.fds[ADOPTION_STATUS] = TAKE_FD(theirs.status);
+    request.fds[ADOPTION_CONFIG] = TAKE_FD(theirs.config);
+    request.fds[ADOPTION_LOG] = TAKE_FD(theirs.log);
+    r = add_parts(l, request.fds);
+    if (r < 0)
+        return r;
+    *ret_request = request;
+    request = ADOPTION_REQUEST_NONE;
+    *ret = take_ends(&ours, PROC_NONE);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base/proc.h"
 #include "emperor/emperor-conf.h"
+#include "ipc/adoption.h"
 
 /* The start of a vassal's process. */
 struct launch {
@@ -30,6 +31,10 @@ struct launched {
     int log_fd;    /* what it writes to descriptors 1 and 2; -1 with emperor-log-direct; the same */
 };
 
+#define LAUNCHED_NONE                                                                              \
+    ((struct launched){                                                                            \
+        .proc = PROC_NONE, .pipe_fd = -1, .status_fd = -1, .config_fd = -1, .log_fd = -1})
+
 /* The command line: binary, what comes before, the configuration, what comes after. Returns 0 or
  * -ENOMEM; the caller releases @ret with strv_done() either way. */
 int launch_argv(const struct launch *l, struct liege_list *ret) _must_check_;
@@ -42,6 +47,14 @@ int launch_env(const struct launch *l, struct liege_list *ret) _must_check_;
  * good. What it says comes out of *@ret_output, which is non-blocking. Returns 0 or a negative
  * errno. */
 int launch_check(const struct launch *l, struct proc *ret, int *ret_output) _must_check_;
+
+void launched_done(struct launched *l);
+
+/* What a base is asked for to fork the vassal from itself: command line, surroundings and the
+ * vassal's ends, for adoption_request_done(). @ret gets ours, and no process yet. Returns 0 or a
+ * negative errno. */
+int launch_request(const struct launch *l, struct adoption_request *ret_request,
+                   struct launched *ret) _must_check_;
 
 /* Starts the process; what fails in it is seen as its end. Returns 0 or a negative errno. */
 int launch(const struct launch *l, struct launched *ret) _must_check_;

@@ -47,6 +47,17 @@ static void put_attributes(json_t *j, const struct vassal *v)
     (void)json_object_set_new(j, "attrs", attrs);
 }
 
+/* Who forks it, and at which address it forks others. */
+static void put_base(json_t *j, const struct vassal *v)
+{
+    bool adopted = v->adopted && vassal_runs(v);
+
+    json_put_flag(j, "adopted", adopted);
+    json_put_text(j, "base", adopted || v->state == VASSAL_WAITING ? v->base : "");
+    json_put_int(j, "base_generation", adopted ? v->base_generation : 0);
+    json_put_text(j, "fork_server", v->offers);
+}
+
 json_t *stats_of_vassal(const struct vassal *v)
 {
     json_t *j = json_object();
@@ -58,7 +69,7 @@ json_t *stats_of_vassal(const struct vassal *v)
     json_put_int(j, "zerg", v->zerg);
     json_put_text(j, "on_demand", v->demand ? v->demand->address : "");
     json_put_int(j, "suspended", 0);
-    json_put_int(j, "adopted", 0);
+    put_base(j, v);
     json_put_int(j, "uid", v->uid);
     json_put_int(j, "gid", v->gid);
     json_put_text(j, "monitor", v->monitor->directory);

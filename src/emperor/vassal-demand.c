@@ -163,7 +163,7 @@ static void forget_move(struct vassal *v)
 static void settled(struct vassal *v, char *address, enum vassal_event event, const char *why)
 {
     forget_move(v);
-    if (vassal_runs(v)) {
+    if (vassal_lives(v)) {
         v->moves = !has_address(v, address);
         v->next_address = v->moves ? TAKE_PTR(address) : NULL;
         free(address);

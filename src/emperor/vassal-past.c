@@ -106,7 +106,7 @@ bool vassal_past_is_throttled(const struct vassal *v, enum vassal_event event,
     if (action == VASSAL_QUEUE && event == VASSAL_CALLED && v->broke_off &&
         clock_now_us() - v->asked_mono_us < SHORT_LIFE_US)
         return true;
-    bool is_new = v->first_run == 0 && v->state != VASSAL_WAITING;
+    bool is_new = v->first_run == 0 && (v->state != VASSAL_WAITING || event == VASSAL_BASE_CAME);
     return action == VASSAL_THROTTLE ||
            (action == VASSAL_QUEUE && v->realm->conf->throttle_new && is_new);
 }

@@ -15,6 +15,8 @@
 
 #include "base/cleanup.h"
 #include "base/strv.h"
+#include "emperor/adoption.h"
+#include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
 
@@ -42,6 +44,8 @@ static const struct field {
     FIELD(first_run, TYPE_TIME),      FIELD(last_run, TYPE_TIME),   FIELD(last_ready, TYPE_TIME),
     FIELD(last_accepting, TYPE_TIME), FIELD(last_loyal, TYPE_TIME), FIELD(last_heartbeat, TYPE_TIME),
     FIELD(first_early, TYPE_TIME),    FIELD(last_early, TYPE_TIME),
+    FIELD(base_pid, TYPE_U32), FIELD(base_generation, TYPE_U32), FIELD(offers_generation, TYPE_U32),
+    FIELD(adopted, TYPE_BOOL), FIELD(base, TYPE_TEXT),       FIELD(offers, TYPE_TEXT),
     FIELD(accepting, TYPE_BOOL), FIELD(loyal, TYPE_BOOL),   FIELD(speaks, TYPE_BOOL),
     FIELD(kept, TYPE_BOOL),      FIELD(program, TYPE_BOOL),
     FIELD(reason, TYPE_TEXT),    FIELD(complaint, TYPE_TEXT), FIELD(last_end, TYPE_TEXT),
@@ -204,6 +208,23 @@ static void put_process(json_t *j, const struct vassal *v)
     put_int(j, "config_fd", vassal_config_fd(v));
 }
 
+/* What its base was asked for; whom it was not asked for yet waits again. */
+static void put_adoption(json_t *j, const struct vassal *v)
+{
+    struct adoption_kept kept;
+
+    if (!adoption_keep(v, &kept)) {
+        (void)json_object_set_new(j, "state", json_string(vassal_state_name(VASSAL_WAITING)));
+        return;
+    }
+    put_int(j, "adoption_fd", kept.fd);
+    put_int(j, "adoption_until_us", (json_int_t)kept.until_us);
+    put_int(j, "pipe_fd", kept.ours.pipe_fd);
+    put_int(j, "status_fd", kept.ours.status_fd);
+    put_int(j, "log_fd", kept.ours.log_fd);
+    put_int(j, "config_fd", kept.ours.config_fd);
+}
+
 static void put_demand(json_t *j, const struct vassal *v)
 {
     json_t *d = json_object();
@@ -247,6 +268,8 @@ json_t *vassal_save(const struct vassal *v, struct buf *blobs)
         (void)json_object_set_new(j, fields[i].name, field_json(v, &fields[i]));
     if (vassal_runs(v))
         put_process(j, v);
+    else if (v->adoption)
+        put_adoption(j, v);
     if (v->demand)
         put_demand(j, v);
     put_log(j, v, blobs);
@@ -255,8 +278,22 @@ json_t *vassal_save(const struct vassal *v, struct buf *blobs)
 
 void vassal_each_fd(const struct vassal *v, void (*fn)(int fd, void *data), void *data)
 {
-    const int fds[] = {v->proc.pidfd, v->pipe_io.fd,       v->status.io.fd,
-                       v->log.io.fd,  vassal_config_fd(v), v->demand ? v->demand->io.fd : -1};
+    struct adoption_kept kept = {.ours = LAUNCHED_NONE, .fd = -1};
+
+    (void)adoption_keep(v, &kept); /* of most there is none */
+    const int fds[] = {
+        v->proc.pidfd,
+        v->pipe_io.fd,
+        v->status.io.fd,
+        v->log.io.fd,
+        vassal_config_fd(v),
+        v->demand ? v->demand->io.fd : -1,
+        kept.fd,
+        kept.ours.pipe_fd,
+        kept.ours.status_fd,
+        kept.ours.config_fd,
+        kept.ours.log_fd,
+    };
 
     for (size_t i = 0; i < COUNT_OF(fds); i++)
         if (fds[i] >= 0)
@@ -273,7 +310,8 @@ static int get_fd(const json_t *j, const char *key)
 
 void vassal_each_saved_fd(const json_t *j, void (*fn)(int fd, void *data), void *data)
 {
-    static const char *const keys[] = {"pidfd", "pipe_fd", "status_fd", "log_fd", "config_fd"};
+    static const char *const keys[] = {"pidfd",  "pipe_fd",   "status_fd",
+                                       "log_fd", "config_fd", "adoption_fd"};
     int fd = get_fd(json_object_get(j, "demand"), "fd");
 
     if (fd >= 0)
@@ -288,9 +326,6 @@ void vassal_each_saved_fd(const json_t *j, void (*fn)(int fd, void *data), void 
 static int restore_process(struct vassal *v, const json_t *j)
 {
     const json_t *pid = json_object_get(j, "pid");
-
-    if (!json_is_integer(pid))
-        return 0;
     struct launched started = {
         .proc = {.pid = (pid_t)json_integer_value(pid), .pidfd = get_fd(j, "pidfd")},
         .pipe_fd = get_fd(j, "pipe_fd"),
@@ -298,6 +333,16 @@ static int restore_process(struct vassal *v, const json_t *j)
         .log_fd = get_fd(j, "log_fd"),
         .config_fd = get_fd(j, "config_fd"),
     };
+    const struct adoption_kept kept = {
+        .ours = started,
+        .fd = get_fd(j, "adoption_fd"),
+        .until_us = (uint64_t)json_integer_value(json_object_get(j, "adoption_until_us")),
+    };
+
+    if (kept.fd >= 0)
+        return adoption_resume(v, &kept);
+    if (!json_is_integer(pid))
+        return 0;
     if (started.proc.pid <= 0 || started.proc.pidfd < 0)
         return -EPROTO;
     return vassal_adopt(v, &started);
@@ -395,9 +440,11 @@ int vassal_restore(struct vassal_realm *realm, struct monitor *m, const json_t *
     end_question(j);
     restore_log(v, j, blobs, n_blob_bytes);
     r = restore_rest(v, j);
-    if (r < 0)
+    if (r < 0) {
         (void)vassal_free(v);
-    else
-        *ret = v;
-    return r;
+        return r;
+    }
+    vassal_base_restore(v);
+    *ret = v;
+    return 0;
 }

@@ -7,8 +7,8 @@
 enum vassal_state {
     VASSAL_NEW,        /* known, nothing was done yet */
     VASSAL_ASLEEP,     /* on demand: the Emperor waits for the first connection in its place */
-    VASSAL_WAITING,    /* is started when its turn comes */
-    VASSAL_STARTING,   /* its process runs and is not ready */
+    VASSAL_WAITING,    /* is started when its turn comes, or its base */
+    VASSAL_STARTING,   /* its process runs and is not ready; or its base is asked to fork it */
     VASSAL_READY,      /* serves */
     VASSAL_OUTDATED,   /* serves, and is told to read its configuration again when its turn comes */
     VASSAL_RELOADING,  /* serves, and was told to read its configuration again */
@@ -37,6 +37,7 @@ enum vassal_event {
     VASSAL_RESUMED,    /* an operator wants it to run, or to be there for its callers again */
     VASSAL_CALLED,     /* somebody connects to the socket of one that sleeps */
     VASSAL_TURN,       /* what it waits for has come */
+    VASSAL_BASE_CAME,  /* vassals are forked from the base that it waits for */
     VASSAL_SAID_READY, /* set up; after a reload: the new generation serves */
     VASSAL_SAID_KEPT,  /* the reload failed, the old generation serves */
     VASSAL_SAID_ACCEPTING,
@@ -49,6 +50,7 @@ enum vassal_event {
     VASSAL_ENDED_EXILED, /* with the code that says: do not start me again */
     VASSAL_CAN_SLEEP,    /* on demand: it does not run, and need not */
     VASSAL_FAILED,       /* it cannot be started: no process, or no socket */
+    VASSAL_UNBORN,       /* its base has not forked it: that was no life of its own */
     VASSAL_TIMER,
     VASSAL_EVENT_COUNT,
 };
@@ -60,6 +62,7 @@ enum vassal_action {
     VASSAL_SLEEP,    /* listen to its socket */
     VASSAL_SLEEP_ON, /* the same as before, but the socket may be another one */
     VASSAL_QUEUE,    /* line up for a turn (pace.h) */
+    VASSAL_AWAIT,    /* until its base is there, or is to be asked again */
     VASSAL_THROTTLE, /* set the timer after which it is its turn (throttle.h) */
     VASSAL_START,
     VASSAL_RELOAD,

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal.h"
 #include "ipc/bytes.h"
@@ -203,6 +204,15 @@ static int on_status_workers(struct channel *c, struct message *m)
     return 0;
 }
 
+static int on_status_base(struct channel *c, struct message *m)
+{
+    struct vassal *v = vassal_of(c);
+
+    if (memchr(m->data, '\0', m->len) == NULL)
+        vassal_base_offer(v, m->data, m->value);
+    return 0;
+}
+
 /* clang-format off */
 static const struct channel_rule status_rules[] = {
     [STATUS_STATE]   = { .handler = on_status_state },
@@ -211,6 +221,7 @@ static const struct channel_rule status_rules[] = {
     [STATUS_KEPT]    = { .handler = on_status_kept },
     [STATUS_FILE]    = { .handler = on_status_file },
     [STATUS_WORKERS] = { .handler = on_status_workers },
+    [STATUS_BASE]    = { .handler = on_status_base },
 };
 /* clang-format on */
 

@@ -18,6 +18,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "emperor/adoption.h"
+#include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-hook.h"
@@ -29,6 +31,10 @@
  * nothing is heard. */
 #define TURN_US        (2 * US_PER_SEC)
 #define SILENT_TURN_US (100 * US_PER_MS)
+
+/* Until a base that did not fork a vassal is asked for it again. */
+#define FIRST_BASE_DELAY_US (100 * US_PER_MS)
+#define LAST_BASE_DELAY_US  (10 * US_PER_SEC)
 
 #define MAX_FILES 64 /* of which is noted that a configuration includes them */
 
@@ -49,6 +55,7 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
 
     loop_timer_clear(v->realm->loop, &v->timer);
     turn_end(&v->turn);
+    list_remove(&v->awaits);
     if (old != VASSAL_ASLEEP || next != VASSAL_ASLEEP)
         vassal_hook_forget(v);
     if (v->demand && next != VASSAL_ASLEEP)
@@ -89,6 +96,7 @@ static void forget_process(struct vassal *v)
     loop_io_remove(l, &v->end_io);
     v->end_io.fd = -1;
     (void)hash_remove(&v->realm->by_pid, v->pid_key);
+    vassal_base_withdraw(v);
     vassal_talk_close(v);
     vassal_config_close(v);
     vassal_log_close(&v->log);
@@ -145,8 +153,7 @@ static int listen_to(struct vassal *v, struct launched *started)
     return r;
 }
 
-/* The value of the attribute @key, or NULL. */
-static const char *attribute(const struct vassal *v, const char *key)
+const char *vassal_attribute(const struct vassal *v, const char *key)
 {
     size_t len = key ? strlen(key) : 0;
 
@@ -170,8 +177,8 @@ int vassal_adopt(struct vassal *v, struct launched *started)
 
 struct launch vassal_launch(const struct vassal *v)
 {
-    const char *program = attribute(v, v->realm->conf->wrapper_attr);
-    const char *cwd = attribute(v, v->realm->conf->chdir_attr);
+    const char *program = vassal_attribute(v, v->realm->conf->wrapper_attr);
+    const char *cwd = vassal_attribute(v, v->realm->conf->chdir_attr);
 
     return (struct launch){
         .conf = v->realm->conf,
@@ -188,13 +195,16 @@ struct launch vassal_launch(const struct vassal *v)
     };
 }
 
-static int try_start(struct vassal *v)
+/* Returns 0, or a negative errno with @err. */
+static int start_program(struct vassal *v, struct errmsg *err)
 {
-    struct launched started = {.proc = PROC_NONE};
+    struct launched started = LAUNCHED_NONE;
     struct launch how = vassal_launch(v);
     int r = launch(&how, &started);
 
-    return r < 0 ? r : vassal_adopt(v, &started);
+    if (r == 0)
+        r = vassal_adopt(v, &started);
+    return r < 0 ? errmsg_set_errno(err, r, "cannot start a process") : 0;
 }
 
 static void forget_files(struct vassal *v)
@@ -245,6 +255,14 @@ static void queue(struct vassal *v)
     turn_wait(&v->turn, v->first_run != 0);
 }
 
+/* How long has been found out already; 0: until the base comes. */
+static void await_base(struct vassal *v)
+{
+    vassal_base_await(v);
+    if (v->wait_us > 0)
+        set_timer(v, v->wait_us);
+}
+
 /* How long has been found out already. */
 static void throttle(struct vassal *v)
 {
@@ -262,6 +280,15 @@ static void fall_asleep(struct vassal *v)
     vassal_hook_run(v, VASSAL_HOOK_ASLEEP);
 }
 
+static void count_start(struct vassal *v)
+{
+    v->last_run = time(NULL);
+    if (v->first_run == 0)
+        v->first_run = v->last_run;
+    else
+        v->n_respawns++;
+}
+
 static void start(struct vassal *v)
 {
     turn_take(&v->turn, SILENT_TURN_US);
@@ -275,16 +302,23 @@ static void start(struct vassal *v)
     v->complaint[0] = '\0';
     v->place = v->monitor->place;
     v->asked_mono_us = clock_now_us();
-    v->last_run = time(NULL);
-    if (v->first_run == 0)
-        v->first_run = v->last_run;
-    else
-        v->n_respawns++;
     vassal_reads(v, NULL);
 
-    int r = try_start(v);
+    struct errmsg err = {""};
+    v->base[0] = '\0';
+    int r = vassal_base_find(v, v->base, &err);
+    v->adopted = r > 0;
+    if (v->adopted) {
+        r = adoption_begin(v, &err);
+        if (r < 0)
+            vassal_unborn(v, r, err.text);
+        return;
+    }
+    count_start(v);
+    if (r == 0)
+        r = start_program(v, &err);
     if (r < 0)
-        vassal_handle(v, VASSAL_FAILED, "cannot start a process: %s", strerror(-r));
+        vassal_handle(v, VASSAL_FAILED, "%s", err.text);
     else
         vassal_hook_run(v, VASSAL_HOOK_STARTED);
 }
@@ -306,6 +340,13 @@ static void curse(struct vassal *v)
     set_timer(v, v->realm->conf->curse_tolerance_us);
 }
 
+/* A process that nobody wants any more need not come. */
+static void give_up_birth(struct vassal *v)
+{
+    if (adoption_cancel(v))
+        vassal_unborn(v, -ECANCELED, "its base was not asked for it yet");
+}
+
 static void stop(struct vassal *v)
 {
     /* Who answers on demand may have a request that it did not know of when it asked to stop. */
@@ -316,10 +357,12 @@ static void stop(struct vassal *v)
     if (r < 0 && vassal_runs(v))
         (void)log_errno(LOG_WARNING, r, "vassal %s: cannot tell it to stop", v->id);
     curse(v);
+    give_up_birth(v);
 }
 
 static void kill_now(struct vassal *v)
 {
+    give_up_birth(v);
     if (!vassal_runs(v)) /* a reinforcement is told to go when it has ended */
         return;
     (void)proc_signal(&v->proc, SIGKILL); /* ESRCH: it has ended, and its pidfd says so */
@@ -349,6 +392,46 @@ static void release(struct vassal *v)
     v->realm->on_gone(v->realm, v);
 }
 
+/* True if the base could not do it at all, for which the vassal is not to blame. */
+static bool is_for_want_of_base(int error)
+{
+    return error == -ECONNRESET || error == -ECONNREFUSED || error == -ENOENT || error == -EPERM ||
+           error == -ETIMEDOUT || error == -EAGAIN;
+}
+
+void vassal_unborn(struct vassal *v, int error, const char *why)
+{
+    bool failed = vassal_settle_ended(v) < 0;
+    enum vassal_event event = VASSAL_UNBORN;
+
+    if (failed || (v->state == VASSAL_STARTING && !is_for_want_of_base(error)))
+        event = VASSAL_FAILED;
+    else if (v->demand && v->state == VASSAL_RESTARTING)
+        event = VASSAL_CAN_SLEEP; /* whoever calls it still does */
+    vassal_handle(v, event, "%s", why);
+}
+
+void vassal_born(struct vassal *v, struct launched *started)
+{
+    pid_t pid = started->proc.pid;
+    int r = realm_awaits(v->realm, pid) ? -EEXIST : vassal_adopt(v, started);
+
+    if (r == -EEXIST)
+        launched_done(started);
+    if (r < 0) {
+        char why[96];
+        (void)snprintf(why, sizeof(why), "cannot take over process %d: %s", (int)pid, strerror(-r));
+        vassal_unborn(v, r, why);
+        return;
+    }
+    count_start(v);
+    v->base_delay_us = 0;
+    if (v->state == VASSAL_STARTING)
+        vassal_hook_run(v, VASSAL_HOOK_STARTED);
+    else /* it was told to end before it was there */
+        kill_now(v);
+}
+
 /* clang-format off */
 static void (*const actions[])(struct vassal *v) = {
     [VASSAL_IGNORE]   = NULL,
@@ -356,6 +439,7 @@ static void (*const actions[])(struct vassal *v) = {
     [VASSAL_SLEEP]    = fall_asleep,
     [VASSAL_SLEEP_ON] = sleep_on,
     [VASSAL_QUEUE]    = queue,
+    [VASSAL_AWAIT]    = await_base,
     [VASSAL_THROTTLE] = throttle,
     [VASSAL_START]    = start,
     [VASSAL_RELOAD]   = reload,
@@ -369,24 +453,52 @@ static void (*const actions[])(struct vassal *v) = {
 /* clang-format on */
 static_assert(COUNT_OF(actions) == VASSAL_ACTION_COUNT, "one function for each action");
 
-/* Who need not wait does not enter a state of waiting; @text says for how long the others do. */
-static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
-                                    struct vassal_step step, char text[48])
+#define WAIT_TEXT_BYTES 160
+
+/* Those whose base is not there, or did not do what it was asked for, wait for it. */
+static bool has_to_await(struct vassal *v, struct vassal_step step, char text[WAIT_TEXT_BYTES])
 {
+    bool starts =
+        step.action == VASSAL_START || (step.action == VASSAL_QUEUE && step.next == VASSAL_WAITING);
+
+    if (!starts && step.action != VASSAL_AWAIT)
+        return false;
+    v->wait_us = 0;
+    if (vassal_base_holds(v, step.action, text, WAIT_TEXT_BYTES))
+        return true;
+    if (starts)
+        return false;
+    v->base_delay_us = v->base_delay_us == 0
+                           ? FIRST_BASE_DELAY_US
+                           : MIN(2 * v->base_delay_us, (uint64_t)LAST_BASE_DELAY_US);
+    v->wait_us = v->base_delay_us;
+    (void)snprintf(text, WAIT_TEXT_BYTES, "asks again in %.1f s", (double)v->wait_us / US_PER_SEC);
+    return true;
+}
+
+/* Who need not wait does not enter a state of waiting; @text says for what the others do. */
+static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
+                                    struct vassal_step step, char text[WAIT_TEXT_BYTES])
+{
+    static const struct vassal_step await = {VASSAL_AWAIT, VASSAL_WAITING};
     const struct emperor_conf *c = v->realm->conf;
 
+    if (has_to_await(v, step, text))
+        return await;
     if (vassal_past_is_throttled(v, event, step.action)) {
         v->wait_us =
             throttle_next(&v->realm->throttle, clock_now_us(), c->throttle_us, c->max_throttle_us);
         step.action = v->wait_us > 0 ? VASSAL_THROTTLE : VASSAL_QUEUE;
     }
     bool prepared = step.next == VASSAL_OUTDATED || !vassal_hook_exists(v, VASSAL_HOOK_BEFORE);
-    if (step.action == VASSAL_QUEUE && prepared && turn_is_free(&v->turn))
-        return vassal_step(step.next, VASSAL_TURN);
+    if (step.action == VASSAL_QUEUE && prepared && turn_is_free(&v->turn)) {
+        step = vassal_step(step.next, VASSAL_TURN);
+        return has_to_await(v, step, text) ? await : step;
+    }
     if (step.action == VASSAL_DELAY)
         vassal_past_raise_delay(v);
     if (step.action == VASSAL_DELAY || step.action == VASSAL_THROTTLE)
-        (void)snprintf(text, 48, ", starts again in %.1f s",
+        (void)snprintf(text, WAIT_TEXT_BYTES, "starts again in %.1f s",
                        (double)(step.action == VASSAL_DELAY ? v->delay_us : v->wait_us) /
                            US_PER_SEC);
     return step;
@@ -395,7 +507,7 @@ static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
 void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...)
 {
     struct vassal_step step = vassal_step(v->state, event);
-    char reason[sizeof(v->reason)], wait[48] = "";
+    char reason[sizeof(v->reason)], wait[WAIT_TEXT_BYTES] = "";
     va_list ap;
 
     if (event == VASSAL_PARDONED || event == VASSAL_CHANGED || event == VASSAL_MOVED)
@@ -409,7 +521,10 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     int n = vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
     size_t end = MIN((size_t)MAX(n, 0), sizeof(reason) - sizeof(wait));
-    (void)snprintf(reason + end, sizeof(reason) - end, "%s", wait);
+    if (step.action == VASSAL_AWAIT && event != VASSAL_UNBORN)
+        end = 0; /* that is the reason */
+    if (wait[0])
+        (void)snprintf(reason + end, sizeof(reason) - end, "%s%s", end > 0 ? ", " : "", wait);
     set_state(v, step.next, reason);
     if (actions[step.action])
         actions[step.action](v);
@@ -518,6 +633,8 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
     list_init(&v->departed);
     list_init(&v->waits);
     list_init(&v->hooks);
+    list_init(&v->asked);
+    list_init(&v->awaits);
     if (!v->id || !v->name || !v->path) {
         (void)vassal_free(v);
         return -ENOMEM;
@@ -537,6 +654,8 @@ struct vassal *vassal_free(struct vassal *v)
     turn_end(&v->turn);
     vassal_hook_forget(v);
     vassal_settle_done(v);
+    list_remove(&v->awaits);
+    adoption_end(v);
     if (vassal_runs(v)) {
         kill_now(v);
         forget_process(v);

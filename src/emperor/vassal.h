@@ -23,6 +23,9 @@
 #include "loop/loop.h"
 
 struct vassal;
+struct adoption;
+
+#define VASSAL_ADDRESS_BYTES 108 /* of a base: unix(7) */
 
 /* What all vassals of an Emperor share. */
 struct vassal_realm {
@@ -37,6 +40,8 @@ struct vassal_realm {
     unsigned n_last_hooks;  /* that run for vassals that are gone */
     struct hash by_pid;     /* decimal pid -> who takes care of its end */
     struct hash by_address; /* of on-demand sockets -> struct vassal */
+    struct hash bases;      /* address at which others are forked -> struct vassal */
+    struct list awaiting;   /* struct vassal: those whose base is not there */
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
                                                                    be noted; may be NULL */
     void (*on_sos)(struct vassal_realm *r, struct vassal *v);   /* it calls for reinforcement */
@@ -80,11 +85,20 @@ struct vassal {
     struct loop_timer timer; /* of the state: cleared when it changes */
 
     struct turn turn;
-    uint64_t wait_us;          /* that the throttle gave it last */
+    uint64_t wait_us;          /* that it was given last: by the throttle, or for its base */
     struct demand *demand;     /* its socket; NULL: it does not run on demand */
     struct question *question; /* about its socket, not answered yet */
     char *next_address; /* of the socket that it gets when its process has ended: vassal-demand.c */
     bool moves;         /* next_address is meant */
+
+    char offers[VASSAL_ADDRESS_BYTES]; /* where others are forked from it; "": nowhere */
+    uint32_t offers_generation;        /* whose application those get */
+    struct list asked;                 /* struct adoption: those that it is to fork */
+    unsigned n_asked;
+
+    struct list awaits;        /* in realm->awaiting */
+    uint64_t base_delay_us;    /* before its base is asked again */
+    struct adoption *adoption; /* its base is asked for it; NULL: it is not */
 
     struct proc proc;               /* PROC_NONE: none runs */
     char pid_key[12];               /* in realm->by_pid */
@@ -98,10 +112,13 @@ struct vassal {
     unsigned place;               /* monitor->place when it was started */
 
     /* Of the life that is running */
-    bool accepting, loyal, speaks; /* speaks: on the status channel */
-    bool kept;                     /* the last reload failed */
-    uint64_t asked_mono_us;        /* to start or to reload, monotonic */
-    uint64_t ready_mono_us;        /* of the first time, monotonic; 0: not yet */
+    bool adopted;                       /* it was forked from a base, or is going to be */
+    char base[VASSAL_ADDRESS_BYTES];    /* from which one; of one that waits: for which */
+    uint32_t base_pid, base_generation; /* then */
+    bool accepting, loyal, speaks;      /* speaks: on the status channel */
+    bool kept;                          /* the last reload failed */
+    uint64_t asked_mono_us;             /* to start or to reload, monotonic */
+    uint64_t ready_mono_us;             /* of the first time, monotonic; 0: not yet */
     uint32_t generation, workers;
     char complaint[192]; /* why it cannot go on, by its own words */
     struct log_limit complaints;
@@ -137,6 +154,12 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
  * the process is told to end, and forgotten. */
 int vassal_adopt(struct vassal *v, struct launched *started) _must_check_;
 
+/* Its base has forked it: takes over the process as vassal_adopt() does. */
+void vassal_born(struct vassal *v, struct launched *started);
+
+/* Its base has not: what is wrong is @error, a negative errno of adoption_hear() or connect(2). */
+void vassal_unborn(struct vassal *v, int error, const char *why);
+
 /* Puts it into the state that it had, without doing anything; its deadlines are monotonic times, 0
  * for none. */
 void vassal_restore_state(struct vassal *v, enum vassal_state state, uint64_t timer_us,
@@ -168,6 +191,15 @@ static inline bool vassal_runs(const struct vassal *v)
 {
     return v->proc.pid > 0;
 }
+
+/* It has a process, or is getting one. */
+static inline bool vassal_lives(const struct vassal *v)
+{
+    return vassal_runs(v) || v->adoption;
+}
+
+/* The value of the attribute @key; NULL: it has none, or @key is NULL. */
+const char *vassal_attribute(const struct vassal *v, const char *key);
 
 /* How its process is started, for as long as it is there. */
 struct launch vassal_launch(const struct vassal *v);

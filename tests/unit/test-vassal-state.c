@@ -16,37 +16,38 @@
 /* One letter an action, one line a state, one column an event, in the order of the enums: what has
  * to be done, as a second opinion on the table. */
 static const char action_letters[] = {
-    [VASSAL_IGNORE] = '.', [VASSAL_ENTER] = 'e',    [VASSAL_SLEEP] = 'z', [VASSAL_SLEEP_ON] = 'Z',
-    [VASSAL_QUEUE] = 'q',  [VASSAL_THROTTLE] = 'h', [VASSAL_START] = 's', [VASSAL_RELOAD] = 'r',
-    [VASSAL_STOP] = 't',   [VASSAL_CURSE] = 'c',    [VASSAL_DUMP] = 'u',  [VASSAL_KILL] = 'k',
-    [VASSAL_DELAY] = 'd',  [VASSAL_RELEASE] = 'x',
+    [VASSAL_IGNORE] = '.', [VASSAL_ENTER] = 'e', [VASSAL_SLEEP] = 'z',    [VASSAL_SLEEP_ON] = 'Z',
+    [VASSAL_QUEUE] = 'q',  [VASSAL_AWAIT] = 'a', [VASSAL_THROTTLE] = 'h', [VASSAL_START] = 's',
+    [VASSAL_RELOAD] = 'r', [VASSAL_STOP] = 't',  [VASSAL_CURSE] = 'c',    [VASSAL_DUMP] = 'u',
+    [VASSAL_KILL] = 'k',   [VASSAL_DELAY] = 'd', [VASSAL_RELEASE] = 'x',
 };
 
 /* clang-format off */
 static const struct {
     enum vassal_state state;
     /*                   added, changed, renewed, moved, removed, condemned, pardoned,
-     *                   |        halted, resumed, called, turn,
-     *                   |        |      ready, kept, accepting, loyal, asked to stop, closed pipe,
-     *                   |        |      |       silent, ended, early, exiled, can sleep, failed, timer */
+     *                   |        halted, resumed, called, turn, base came,
+     *                   |        |       ready, kept, accepting, loyal, asked to stop, closed pipe,
+     *                   |        |       |      silent, ended, early, exiled, can sleep, failed,
+     *                   |        |       |      unborn, timer */
     const char *actions;
 } rows[] = {
-    { VASSAL_NEW,        "q...xx." "e..." "......" "....zd." },
-    { VASSAL_ASLEEP,     "q...xx." "eqq." "......" "....Zd." },
-    { VASSAL_WAITING,    "....xxq" "e..s" "......" "....zdq" },
-    { VASSAL_STARTING,   ".kkktk." "t..." "e.eetc" "uhdezd." },
-    { VASSAL_READY,      ".rqttk." "t..." "....tc" "rhdezd." },
-    { VASSAL_OUTDATED,   ".r.ttk." "t..r" "....tc" "rhdezd." },
-    { VASSAL_RELOADING,  ".rrttk." "t..." "ee..tc" "uhdezd." },
-    { VASSAL_STOPPING,   "c....k." "...." "......" ".xxxxxk" },
-    { VASSAL_RESTARTING, "....ck." "c..." "......" ".qqqzdk" },
-    { VASSAL_RETIRING,   ".cccck." "cc.." "......" ".edezdk" },
-    { VASSAL_LOST,       ".kkkkk." "k..." "......" ".hdezdk" },
-    { VASSAL_BACKOFF,    "qqqqxxq" "eq.." "......" "....zdh" },
-    { VASSAL_RESTING,    "qqqqxx." "eq.." "......" "....zd." },
-    { VASSAL_HOLDING,    "....ck." ".c.." "......" ".eeeeek" },
-    { VASSAL_HELD,       "....xx." ".q.." "......" "....zd." },
-    { VASSAL_GONE,       "......." "...." "......" "......." },
+    { VASSAL_NEW,        "q...xx." "e...." "......" "....zd.." },
+    { VASSAL_ASLEEP,     "q...xx." "eqq.." "......" "....Zd.." },
+    { VASSAL_WAITING,    "....xxq" "e..sq" "......" "....zd.q" },
+    { VASSAL_STARTING,   ".kkktk." "t...." "e.eetc" "uhdezda." },
+    { VASSAL_READY,      ".rqttk." "t...." "....tc" "rhdezd.." },
+    { VASSAL_OUTDATED,   ".r.ttk." "t..r." "....tc" "rhdezd.." },
+    { VASSAL_RELOADING,  ".rrttk." "t...." "ee..tc" "uhdezd.." },
+    { VASSAL_STOPPING,   "c....k." "....." "......" ".xxxxxxk" },
+    { VASSAL_RESTARTING, "....ck." "c...." "......" ".qqqzdqk" },
+    { VASSAL_RETIRING,   ".cccck." "cc..." "......" ".edezd.k" },
+    { VASSAL_LOST,       ".kkkkk." "k...." "......" ".hdezd.k" },
+    { VASSAL_BACKOFF,    "qqqqxxq" "eq..." "......" "....zd.h" },
+    { VASSAL_RESTING,    "qqqqxx." "eq..." "......" "....zd.." },
+    { VASSAL_HOLDING,    "....ck." ".c..." "......" ".eeeeeek" },
+    { VASSAL_HELD,       "....xx." ".q..." "......" "....zd.." },
+    { VASSAL_GONE,       "......." "....." "......" "........" },
 };
 /* clang-format on */
 
@@ -59,7 +60,7 @@ static bool has_process(enum vassal_state s)
 static bool is_end(enum vassal_event e)
 {
     return e == VASSAL_ENDED || e == VASSAL_ENDED_EARLY || e == VASSAL_ENDED_EXILED ||
-           e == VASSAL_CAN_SLEEP || e == VASSAL_FAILED;
+           e == VASSAL_CAN_SLEEP || e == VASSAL_FAILED || e == VASSAL_UNBORN;
 }
 
 /* What must hold of each cell, whatever it says. */
@@ -81,6 +82,7 @@ static void check_step(enum vassal_state state, enum vassal_event event, struct 
     case VASSAL_QUEUE:
         assert_int_equal(step.next, process ? VASSAL_OUTDATED : VASSAL_WAITING);
         break;
+    case VASSAL_AWAIT:
     case VASSAL_THROTTLE:
         assert_false(process);
         assert_int_equal(step.next, VASSAL_WAITING);
@@ -153,9 +155,21 @@ static void test_every_end_counts(void **state)
     (void)state;
     for (int s = 0; s < VASSAL_GONE; s++)
         for (int e = 0; has_process((enum vassal_state)s) && e < VASSAL_EVENT_COUNT; e++)
-            if (is_end((enum vassal_event)e))
+            if (is_end((enum vassal_event)e) && e != VASSAL_UNBORN)
                 assert_false(
                     has_process(vassal_step((enum vassal_state)s, (enum vassal_event)e).next));
+}
+
+/* Wherever a vassal can be while its base is asked for it, it can be told that it was not forked.
+ */
+static void test_nobody_waits_for_what_was_never_born(void **state)
+{
+    (void)state;
+    for (int e = 0; e < VASSAL_EVENT_COUNT; e++) {
+        struct vassal_step step = vassal_step(VASSAL_STARTING, (enum vassal_event)e);
+        if (e < VASSAL_SAID_READY) /* what comes after that needs a process */
+            assert_false(has_process(vassal_step(step.next, VASSAL_UNBORN).next));
+    }
 }
 
 static void test_names(void **state)
@@ -173,6 +187,7 @@ int main(void)
         cmocka_unit_test(test_every_cell),
         cmocka_unit_test(test_every_state_can_be_left),
         cmocka_unit_test(test_every_end_counts),
+        cmocka_unit_test(test_nobody_waits_for_what_was_never_born),
         cmocka_unit_test(test_names),
     };
 

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* From a vassal's name and attributes to the base that it is forked from, and from a base to those
+ * who wait for it. A base is known by the address that it says itself; that it listens there too is
+ * found out by whoever connects (ipc/adoption.h). Used by vassal.c, court.c and adoption.c. */
+#include "emperor/vassal-base.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/strv.h"
+#include "emperor/adoption.h"
+
+/* Takes "//", "/./" and "/DIRECTORY/../" out of an absolute path. */
+static void shorten(char *path)
+{
+    char *to = path;
+
+    for (const char *from = path; *from;) {
+        size_t len = 1 + strcspn(from + 1, "/"); /* of "/NAME" */
+        if (len == 3 && memcmp(from, "/..", 3) == 0)
+            while (to > path && *--to != '/')
+                ;
+        else if (len > 1 && !(len == 2 && from[1] == '.'))
+            to = (char *)memmove(to, from, len) + len;
+        from += len;
+    }
+    *to = '\0';
+}
+
+/* The address that @text means in @directory, spelled in the one way that they are compared in. */
+static int normalise(const char *text, const char *directory, char ret[VASSAL_ADDRESS_BYTES],
+                     struct errmsg *err)
+{
+    char path[4096];
+    struct addr addr;
+    int r = addr_parse(text, &addr, err);
+
+    if (r < 0)
+        return r;
+    if (addr.len == 0 || addr.sa.any.sa_family != AF_UNIX)
+        return errmsg_set(err, -EAFNOSUPPORT, "%s is no UNIX socket: name a path or @NAME", text);
+    bool relative = text[0] != '/' && text[0] != '@';
+    int n = snprintf(path, sizeof(path), "%s%s%s", relative ? directory : "", relative ? "/" : "",
+                     text);
+    if (text[0] != '@' && n > 0 && (size_t)n < sizeof(path))
+        shorten(path);
+    if (n < 0 || (size_t)n >= sizeof(path) || strlen(path) >= VASSAL_ADDRESS_BYTES)
+        return errmsg_set(err, -ENAMETOOLONG, "%s: the path of a socket has at most %d bytes", path,
+                          VASSAL_ADDRESS_BYTES - 1);
+    memcpy(ret, path, strlen(path) + 1);
+    return 0;
+}
+
+/* The address of emperor-use-fork-server. */
+static int find_general(const struct emperor_conf *conf, char ret[VASSAL_ADDRESS_BYTES],
+                        struct errmsg *err)
+{
+    char cwd[4096] = "";
+
+    if (conf->fork_server[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+        return errmsg_set_errno(err, -errno, "emperor-use-fork-server: the current directory");
+    int r = normalise(conf->fork_server, cwd, ret, err);
+    return r < 0 ? errmsg_prefix(err, r, "emperor-use-fork-server") : 1;
+}
+
+int vassal_base_check(const struct emperor_conf *conf, struct errmsg *err)
+{
+    char address[VASSAL_ADDRESS_BYTES];
+    int r = conf->fork_server ? find_general(conf, address, err) : 0;
+
+    if (r < 0)
+        return r;
+    if (conf->start_hook && (conf->fork_server || conf->fork_server_attr))
+        return errmsg_set(err, -EINVAL,
+                          "vassals-start-hook is run before the program of a vassal, and what is "
+                          "forked from a base has none: use hook-as-emperor-before-vassal");
+    return 0;
+}
+
+int vassal_base_find(const struct vassal *v, char ret[VASSAL_ADDRESS_BYTES], struct errmsg *err)
+{
+    const struct emperor_conf *c = v->realm->conf;
+    const char *own = vassal_attribute(v, c->fork_server_attr);
+
+    if (vassal_attribute(v, c->wrapper_attr) || strv_contains(&c->fork_bases, v->name))
+        return 0;
+    if (!own)
+        return c->fork_server ? find_general(c, ret, err) : 0;
+    if (*own == '\0')
+        return 0;
+    int r = normalise(own, v->monitor->directory, ret, err);
+    return r < 0 ? errmsg_prefix(err, r, "%s", c->fork_server_attr) : 1;
+}
+
+struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *address)
+{
+    return hash_get(&realm->bases, address);
+}
+
+/* Bases that the Emperor's configuration names come before those that only say so. */
+static bool takes_precedence(const struct vassal *v, const struct vassal *other)
+{
+    const struct liege_list *names = &v->realm->conf->fork_bases;
+
+    return strv_contains(names, v->name) && !strv_contains(names, other->name);
+}
+
+static int put_offer(struct vassal *v, const char *address)
+{
+    (void)snprintf(v->offers, sizeof(v->offers), "%s", address);
+    int r = hash_put(&v->realm->bases, v->offers, v);
+    if (r < 0)
+        v->offers[0] = '\0';
+    return r;
+}
+
+static void wake(struct vassal_realm *realm, const char *address)
+{
+    struct list woken;
+
+    list_init(&woken);
+    LIST_FOREACH (it, &realm->awaiting)
+        if (strcmp(container_of(it, struct vassal, awaits)->base, address) == 0) {
+            list_remove(it);
+            list_append(&woken, it);
+        }
+    for (struct list *it = NULL; (it = list_first(&woken));) {
+        struct vassal *v = container_of(it, struct vassal, awaits);
+        list_remove(it);
+        v->base_delay_us = 0;
+        vassal_handle(v, VASSAL_BASE_CAME, "its base is there");
+    }
+}
+
+void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation)
+{
+    char normal[VASSAL_ADDRESS_BYTES];
+    struct errmsg err = {""};
+    int r = normalise(address, vassal_launch(v).cwd, normal, &err);
+
+    if (r < 0) {
+        log_warning("vassal %s: says that it forks vassals: %s", v->id, err.text);
+        return;
+    }
+    struct vassal *other = vassal_base_at(v->realm, normal);
+    if (other && other != v && !takes_precedence(v, other)) {
+        log_warning("vassal %s: says that it forks vassals at %s, as vassal %s does", v->id, normal,
+                    other->id);
+        return;
+    }
+    v->offers_generation = generation;
+    if (other != v) {
+        if (other)
+            vassal_base_withdraw(other);
+        vassal_base_withdraw(v);
+        r = put_offer(v, normal);
+    }
+    if (r < 0) {
+        (void)log_errno(LOG_ERR, r, "vassal %s: cannot be a base", v->id);
+        return;
+    }
+    log_info("vassal %s: forks vassals at %s, from generation %u", v->id, normal, generation);
+    wake(v->realm, normal);
+}
+
+void vassal_base_withdraw(struct vassal *v)
+{
+    if (!v->offers[0])
+        return;
+    (void)hash_remove(&v->realm->bases, v->offers);
+    v->offers[0] = '\0';
+    adoption_forget_base(v);
+}
+
+void vassal_base_restore(struct vassal *v)
+{
+    char address[VASSAL_ADDRESS_BYTES];
+
+    if (!v->offers[0])
+        return;
+    memcpy(address, v->offers, sizeof(address));
+    int r = vassal_runs(v) ? put_offer(v, address) : -ESRCH;
+    if (r < 0)
+        v->offers[0] = '\0';
+}
+
+bool vassal_base_holds(const struct vassal *v, enum vassal_action action, char *text, size_t size)
+{
+    char address[VASSAL_ADDRESS_BYTES];
+
+    if (vassal_base_find(v, address, NULL) <= 0)
+        return false; /* what is wrong with it is said when it is started */
+    const struct vassal *base = vassal_base_at(v->realm, address);
+    bool busy = base && action == VASSAL_START && base->n_asked >= v->realm->pace.limit;
+    if (base && !busy)
+        return false;
+    (void)snprintf(text, size, "waits for its base at %s%s", address,
+                   busy ? ", which is busy" : "");
+    return true;
+}
+
+void vassal_base_await(struct vassal *v)
+{
+    if (vassal_base_find(v, v->base, NULL) <= 0)
+        v->base[0] = '\0';
+    list_append(&v->realm->awaiting, &v->awaits);
+}
+
+void vassal_base_has_room(struct vassal_realm *realm, const char *address)
+{
+    const struct vassal *base = vassal_base_at(realm, address);
+
+    if (!base || base->n_asked >= realm->pace.limit)
+        return;
+    LIST_FOREACH (it, &realm->awaiting) {
+        struct vassal *v = container_of(it, struct vassal, awaits);
+        if (strcmp(v->base, address) == 0 && !loop_timer_is_set(&v->timer)) {
+            vassal_handle(v, VASSAL_BASE_CAME, "its base is there");
+            return;
+        }
+    }
+}
+
+void vassal_base_reconsider(struct vassal *v)
+{
+    if (!list_empty(&v->awaits))
+        vassal_handle(v, VASSAL_BASE_CAME, "its configuration changed");
+}
+
+bool vassal_base_differs(const struct vassal *v)
+{
+    char address[VASSAL_ADDRESS_BYTES];
+
+    if (!vassal_lives(v))
+        return false;
+    int r = vassal_base_find(v, address, NULL);
+    if (r < 0)
+        return false; /* it goes on as it is */
+    if (r == 0 || !v->adopted)
+        return (r > 0) != v->adopted;
+    return strcmp(address, v->base) != 0;
+}

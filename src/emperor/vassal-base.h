@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "base/errmsg.h"
+#include "emperor/vassal.h"
+
+/* Which vassals fork others (emperor-use-fork-server), at which addresses, and who waits for whom.
+ */
+
+/* Whether what the configuration says of bases can be done: 0, or a negative errno with @err. */
+int vassal_base_check(const struct emperor_conf *conf, struct errmsg *err) _must_check_;
+
+/* From where the vassal is to be forked: 1 with the address, by which bases are known; 0: it runs a
+ * program of its own; or a negative errno with @err. */
+int vassal_base_find(const struct vassal *v, char ret[VASSAL_ADDRESS_BYTES],
+                     struct errmsg *err) _must_check_;
+
+/* The base at @address, or NULL: none is there. */
+struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *address);
+
+/* @v says that vassals are forked from it at @address, with what its @generation has loaded: those
+ * who wait for it go on. */
+void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation);
+
+/* The process of @v has ended. */
+void vassal_base_withdraw(struct vassal *v);
+
+/* A vassal from before an upgrade has what it had offered then. */
+void vassal_base_restore(struct vassal *v);
+
+/* True if a step to @action, which leads to a start, has to wait for the vassal's base; then @text
+ * says so. */
+bool vassal_base_holds(const struct vassal *v, enum vassal_action action, char *text, size_t size);
+
+/* Waits; the state says how that ends. */
+void vassal_base_await(struct vassal *v);
+
+/* The base that is called @address may be asked for one more. */
+void vassal_base_has_room(struct vassal_realm *realm, const char *address);
+
+/* The configuration of @v was changed: what does not run may wait for another base now. */
+void vassal_base_reconsider(struct vassal *v);
+
+/* True if what runs was started in another way than it would be now. */
+bool vassal_base_differs(const struct vassal *v);
