@@ -69,6 +69,8 @@ static int send_request(struct ctl_client *c, const struct ctl_options *o, const
     json_auto_t *request = json_pack("{s:i, s:s, s:s*, s:i, s:b, s:b, s:s*}", "v", 1, "command",
                                      command, "vassal", vassal, "lines", (int)o->lines, "follow",
                                      o->follow, "wait", o->wait, "socket", o->on_demand);
+    if (request && o->memory) /* an Emperor of before would not know it */
+        (void)json_object_set_new(request, "memory", json_true());
     if (request && o->text)
         (void)json_object_set_new(request, "bytes", json_integer((json_int_t)o->text_len));
     _cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;

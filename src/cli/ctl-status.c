@@ -65,27 +65,48 @@ static void put_reason(struct ctl_table *t, const json_t *status)
         ctl_table_put(t, reason, "");
 }
 
-void ctl_status_begin(struct ctl_table *t, bool with_used)
+void ctl_status_begin(struct ctl_table *t, enum ctl_more more)
 {
     static const struct {
         const char *name;
-        bool is_of_used;
+        enum ctl_more more; /* which it is one of */
     } columns[] = {
-        {"NAME", false},    {"STATE", false}, {"SINCE", false},    {"PID", false},
-        {"WORKERS", false}, {"GEN", false},   {"RESTARTS", false}, {"CPU%", true},
-        {"RSS", true},      {"EXIT", false},  {"REASON", false},
+        {"NAME", 0},
+        {"STATE", 0},
+        {"SINCE", 0},
+        {"PID", 0},
+        {"WORKERS", 0},
+        {"GEN", 0},
+        {"RESTARTS", 0},
+        {"CPU%", CTL_MORE_USED},
+        {"RSS", CTL_MORE_USED},
+        {"PSS", CTL_MORE_MEMORY},
+        {"USS", CTL_MORE_MEMORY},
+        {"SAVES", CTL_MORE_MEMORY},
+        {"EXIT", 0},
+        {"REASON", 0},
     };
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT_OF(columns); i++)
-        n += with_used || !columns[i].is_of_used;
+        n += (columns[i].more & ~more) == 0;
     ctl_table_begin(t, n);
     for (size_t i = 0; i < COUNT_OF(columns); i++)
-        if (with_used || !columns[i].is_of_used)
+        if ((columns[i].more & ~more) == 0)
             ctl_table_put(t, columns[i].name, "1");
 }
 
-void ctl_status_row(struct ctl_table *t, const json_t *status, const struct ctl_used *used)
+/* Bytes, if they are known and not none. */
+static void put_size(struct ctl_table *t, const json_t *status, const char *key)
+{
+    if (ctl_number(status, key) > 0)
+        ctl_table_printf(t, "%.1fM", (double)ctl_number(status, key) / (1 << 20));
+    else
+        ctl_table_put(t, "-", "");
+}
+
+void ctl_status_row(struct ctl_table *t, enum ctl_more more, const json_t *status,
+                    const struct ctl_used *used)
 {
     const char *state = ctl_text(status, "state"), *exit = ctl_text(status, "exit");
     json_int_t pid = ctl_number(status, "pid");
@@ -98,17 +119,29 @@ void ctl_status_row(struct ctl_table *t, const json_t *status, const struct ctl_
     put_number(t, ctl_number(status, "workers"), runs);
     put_number(t, ctl_number(status, "generation"), runs);
     put_number(t, ctl_number(status, "respawns"), true);
-    if (used) {
+    if (more & CTL_MORE_USED) {
         ctl_table_put(t, used->cpu, "");
         ctl_table_put(t, used->rss, "");
+    }
+    if (more & CTL_MORE_MEMORY) {
+        put_size(t, status, "pss");
+        put_size(t, status, "uss");
+        put_size(t, status, "saves");
     }
     ctl_table_put(t, *exit ? exit : "-", "");
     put_reason(t, status);
 }
 
+struct answer {
+    struct ctl_table table;
+    enum ctl_more more;
+};
+
 static void on_status(const json_t *line, void *data)
 {
-    ctl_status_row(data, json_object_get(line, "status"), NULL);
+    struct answer *a = data;
+
+    ctl_status_row(&a->table, a->more, json_object_get(line, "status"), NULL);
 }
 
 static size_t terminal_width(void)
@@ -121,20 +154,20 @@ static size_t terminal_width(void)
 enum ctl_code ctl_status(const struct ctl_options *o, const char *vassal)
 {
     struct ctl_client c;
-    struct ctl_table t;
+    struct answer a = {.more = o->memory ? CTL_MORE_MEMORY : CTL_MORE_NONE};
     struct buf out = {0};
 
-    ctl_status_begin(&t, false);
+    ctl_status_begin(&a.table, a.more);
     enum ctl_code code = ctl_open(&c, o);
     if (code == CTL_DONE)
-        code = ctl_ask(&c, o, "status", vassal, on_status, &t);
+        code = ctl_ask(&c, o, "status", vassal, on_status, &a);
     if (code == CTL_DONE && !o->json) {
         bool terminal = isatty(STDOUT_FILENO);
-        ctl_table_write(&t, terminal, terminal ? terminal_width() : 0, SIZE_MAX, &out);
+        ctl_table_write(&a.table, terminal, terminal ? terminal_width() : 0, SIZE_MAX, &out);
         (void)fwrite(buf_at(&out), 1, buf_len(&out), stdout);
     }
     ctl_close(&c);
-    ctl_table_done(&t);
+    ctl_table_done(&a.table);
     buf_done(&out);
     return code;
 }

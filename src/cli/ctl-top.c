@@ -105,7 +105,7 @@ static void on_status(const json_t *line, void *data)
 
     p->n_vassals++;
     struct ctl_used used = used_by(p, ctl_text(status, "id"), (int)ctl_number(status, "pid"));
-    ctl_status_row(&p->table, status, &used);
+    ctl_status_row(&p->table, CTL_MORE_USED, status, &used);
 }
 
 static void print(const struct top *t, const struct picture *p)
@@ -140,7 +140,7 @@ static enum ctl_code show(struct top *t)
         .elapsed_s = t->at_us > 0 ? (double)(now_us - t->at_us) / US_PER_SEC : 0,
     };
 
-    ctl_status_begin(&p.table, true);
+    ctl_status_begin(&p.table, CTL_MORE_USED);
     if (t->terminal)
         (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &t->size);
     enum ctl_code code = ctl_ask(&t->client, t->o, "status", t->vassal, on_status, &p);

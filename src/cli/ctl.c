@@ -139,7 +139,7 @@ static enum ctl_code run_top(const struct ctl_options *o, const char *command, c
 /* clang-format off */
 static const struct command commands[] = {
     { "status", "[NAME]", "state of all vassals or one, since when and why",
-      NAME_OPTIONAL, "", run_status },
+      NAME_OPTIONAL, "m", run_status },
     { "top",    "[NAME]", "the same again and again, with CPU time and memory",
       NAME_OPTIONAL, "nd", run_top },
     { "list",   "",       "names of the vassals", NAME_OPTIONAL, "", run_list },
@@ -162,6 +162,7 @@ static const struct option long_options[] = {
     { "socket",   required_argument, NULL, 's' },
     { "json",     no_argument,       NULL, 'j' },
     { "wait",     no_argument,       NULL, 'w' },
+    { "memory",   no_argument,       NULL, 'm' },
     { "follow",   no_argument,       NULL, 'f' },
     { "lines",    required_argument, NULL, 'n' },
     { "count",    required_argument, NULL, 'n' },
@@ -181,16 +182,19 @@ static enum ctl_code print_usage(FILE *to, enum ctl_code code)
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         (void)fprintf(to, "  %-15s %-8s  %s\n", commands[i].name, commands[i].argument,
                       commands[i].help);
-    (void)fprintf(to,
-                  "\nOptions:\n"
-                  "  --socket PATH    the socket (else LIEGE_CONTROL, else " DEFAULT_SOCKET ")\n"
-                  "  --json           print the Emperor's answer as it is\n"
-                  "  --wait           reload, start, stop, add: wait, and say how it went\n"
-                  "  --on-demand ADDR add: start it at the first connection to this address\n"
-                  "  -n N, -f         log: the last N lines (10), then further ones\n"
-                  "  -n N, -d SECONDS top: end after N pictures; the time between them (2)\n\n"
-                  "Orders to one instance; FIFO is the path, with a slash, that its option "
-                  "master-fifo names:\n");
+    (void)fprintf(
+        to,
+        "\nOptions:\n"
+        "  --socket PATH    the socket (else LIEGE_CONTROL, else " DEFAULT_SOCKET ")\n"
+        "  --json           print the Emperor's answer as it is\n"
+        "  -m, --memory     status: what each has for itself (USS) and with its part of what it\n"
+        "                   shares (PSS), and what a base saves the vassals that it forks\n"
+        "  --wait           reload, start, stop, add: wait, and say how it went\n"
+        "  --on-demand ADDR add: start it at the first connection to this address\n"
+        "  -n N, -f         log: the last N lines (10), then further ones\n"
+        "  -n N, -d SECONDS top: end after N pictures; the time between them (2)\n\n"
+        "Orders to one instance; FIFO is the path, with a slash, that its option "
+        "master-fifo names:\n");
     ctl_fifo_usage(to);
     return code;
 }
@@ -224,6 +228,8 @@ static bool take_option(struct ctl_options *o, int letter, char used[256])
         return o->json = true;
     case 'w':
         return o->wait = true;
+    case 'm':
+        return o->memory = true;
     case 'f':
         return o->follow = true;
     case 'n':
@@ -258,7 +264,7 @@ static enum ctl_code run(const struct ctl_options *o, const char *name, const ch
         return ctl_fifo(name, argument);
     if (!c || (!argument && c->rule == NAME_NEEDED))
         return print_usage(stderr, CTL_USAGE);
-    for (const char *letter = "wfndo"; *letter; letter++)
+    for (const char *letter = "wfndom"; *letter; letter++)
         if (used[(unsigned char)*letter] && !strchr(c->options, *letter)) {
             (void)fprintf(stderr, "liegectl: %s does not take the option %c\n", name, *letter);
             return CTL_USAGE;
@@ -277,7 +283,7 @@ int main(int argc, char *argv[])
     char used[256] = {0};
 
     for (int letter = 0;
-         (letter = getopt_long(argc, argv, "wfn:d:hs:", long_options, NULL)) != -1;) {
+         (letter = getopt_long(argc, argv, "wfmn:d:hs:", long_options, NULL)) != -1;) {
         if (letter == 'h')
             return print_usage(stdout, CTL_DONE);
         if (letter == 'V')

@@ -25,6 +25,7 @@ struct ctl_options {
     bool socket_given;  /* on the command line */
     bool json;
     bool follow, wait;
+    bool memory;       /* status: what it has, measured now */
     unsigned lines;    /* of a log */
     unsigned count;    /* pictures of top; 0: no end */
     double interval_s; /* between them */
@@ -85,16 +86,23 @@ void ctl_table_done(struct ctl_table *t);
 
 /* ctl-status.c */
 
+/* Columns that a table of the status of vassals may have besides the usual ones. */
+enum ctl_more {
+    CTL_MORE_NONE,
+    CTL_MORE_USED = 1 << 0,   /* struct ctl_used */
+    CTL_MORE_MEMORY = 1 << 1, /* what the Emperor has measured */
+};
+
 /* What a vassal's processes use, as it is shown. */
 struct ctl_used {
     char cpu[16], rss[16];
 };
 
-/* Begins a table of the status of vassals, with the columns of struct ctl_used or without. */
-void ctl_status_begin(struct ctl_table *t, bool with_used);
+void ctl_status_begin(struct ctl_table *t, enum ctl_more more);
 
-/* A row; @used NULL: those columns are not there. */
-void ctl_status_row(struct ctl_table *t, const json_t *status, const struct ctl_used *used);
+/* A row; @used is of CTL_MORE_USED. */
+void ctl_status_row(struct ctl_table *t, enum ctl_more more, const json_t *status,
+                    const struct ctl_used *used);
 enum ctl_code ctl_status(const struct ctl_options *o, const char *vassal);
 
 /* ctl-top.c */

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "conf/nearest.h"
+#include "emperor/memory.h"
 #include "emperor/stats.h"
 #include "ipc/json.h"
 
@@ -29,17 +30,21 @@ struct control_command {
     int (*once)(struct control_client *cl,
                 struct errmsg *err); /* first; a negative errno ends it */
     void (*each)(struct control_client *cl, struct vassal *v);
-    enum vassal_event event; /* of those that are one */
-    const char *done;        /* how a vassal is after it: "reloaded" */
-    bool can_be_for_all;     /* "all" is a name */
-    bool is_for_all;         /* no name means all */
-    bool goal_is_down;       /* what it waits for */
+    bool (*settle)(struct control_client *cl,
+                   const struct vassal *v); /* answers, if what is waited for is there; NULL: the
+                                               vassal's state */
+    enum vassal_event event;                /* of those that are one */
+    const char *done;                       /* how a vassal is after it: "reloaded" */
+    bool can_be_for_all;                    /* "all" is a name */
+    bool is_for_all;                        /* no name means all */
+    bool goal_is_down;                      /* what it waits for */
 };
 
 /* A client that waits for a vassal. */
 struct control_wait {
     struct list of_vassal, of_client;
     struct control_client *client;
+    const struct vassal *vassal;
 };
 
 /* Where a vassal is on its way. */
@@ -107,7 +112,7 @@ static void wait_free(struct control_wait *w)
 }
 
 /* Answers if the vassal has come to where it goes. False: not yet. */
-static bool settle(struct control_client *cl, const struct vassal *v)
+static bool settle_outcome(struct control_client *cl, const struct vassal *v)
 {
     enum progress p = progress_of[v->state];
     bool down = cl->command->goal_is_down;
@@ -123,6 +128,20 @@ static bool settle(struct control_client *cl, const struct vassal *v)
     else
         put_outcome(cl, v, NULL);
     return true;
+}
+
+static bool settle(struct control_client *cl, const struct vassal *v)
+{
+    return cl->command->settle ? cl->command->settle(cl, v) : settle_outcome(cl, v);
+}
+
+void control_command_look(struct control_client *cl)
+{
+    LIST_FOREACH (it, &cl->waits) {
+        struct control_wait *w = container_of(it, struct control_wait, of_client);
+        if (settle(cl, w->vassal))
+            wait_free(w);
+    }
 }
 
 void control_command_hear(struct vassal *v)
@@ -145,18 +164,36 @@ static void wait_for(struct control_client *cl, struct vassal *v)
         return;
     }
     w->client = cl;
+    w->vassal = v;
     list_append(&v->waits, &w->of_vassal);
     list_append(&cl->waits, &w->of_client);
 }
 
 /* What is done for each vassal */
 
-static void do_status(struct control_client *cl, struct vassal *v)
+static int measure(struct control_client *cl, struct errmsg *err)
 {
-    json_t *line = control_line();
+    (void)err; /* what is known is shown */
+    if (cl->request.memory)
+        (void)memory_measure(cl->control->court->memory, 0);
+    return 0;
+}
 
+static bool settle_status(struct control_client *cl, const struct vassal *v)
+{
+    if (cl->request.memory && v->state != VASSAL_GONE &&
+        memory_is_at_it(cl->control->court->memory))
+        return false;
+    json_t *line = control_line();
     (void)json_object_set_new(line, "status", stats_of_vassal(v));
     control_client_put(cl, line);
+    return true;
+}
+
+static void do_status(struct control_client *cl, struct vassal *v)
+{
+    if (!settle_status(cl, v))
+        wait_for(cl, v);
 }
 
 static void do_list(struct control_client *cl, struct vassal *v)
@@ -224,7 +261,7 @@ static int ask_for_upgrade(struct control_client *cl, struct errmsg *err)
 
 /* clang-format off */
 static const struct control_command commands[] = {
-    { .name = "status", .each = do_status, .can_be_for_all = true, .is_for_all = true },
+    { .name = "status", .once = measure, .each = do_status, .settle = settle_status, .can_be_for_all = true, .is_for_all = true },
     { .name = "list",   .each = do_list,   .can_be_for_all = true, .is_for_all = true },
     { .name = "reload", .each = do_event,  .can_be_for_all = true,
       .event = VASSAL_CHANGED, .done = "reloaded" },

@@ -80,6 +80,9 @@ void control_command_end(struct control_client *cl);
 /* A vassal has entered a state: of whoever waits for that, it is noted. */
 void control_command_hear(struct vassal *v);
 
+/* Something else that @cl waits for may have come. */
+void control_command_look(struct control_client *cl);
+
 /* control-log.c */
 
 void control_log_begin(struct control_client *cl, struct vassal *v);

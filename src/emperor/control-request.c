@@ -68,6 +68,11 @@ static int set_wait(struct control_request *r, const json_t *value, struct errms
     return set_flag(&r->wait, "wait", value, err);
 }
 
+static int set_memory(struct control_request *r, const json_t *value, struct errmsg *err)
+{
+    return set_flag(&r->memory, "memory", value, err);
+}
+
 static int set_socket(struct control_request *r, const json_t *value, struct errmsg *err)
 {
     return set_text(r->socket, sizeof(r->socket), "socket", value, err);
@@ -96,6 +101,7 @@ static const struct {
     { "lines",   set_lines,   false },
     { "follow",  set_follow,  false },
     { "wait",    set_wait,    false },
+    { "memory",  set_memory,  false },
     { "socket",  set_socket,  false },
     { "bytes",   set_bytes,   false },
 };

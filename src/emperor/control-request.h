@@ -13,6 +13,7 @@ struct control_request {
     unsigned lines;   /* of the log, from its end */
     bool follow;      /* the log: further lines as they come */
     bool wait;        /* until it is known how it went */
+    bool memory;      /* status: measured anew */
     char socket[512]; /* of a configuration that is added, if it runs on demand */
     size_t bytes;     /* of its text, which follow the line */
 };

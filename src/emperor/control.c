@@ -7,6 +7,7 @@
  *
  * Made and freed by emperor.c. */
 #include "emperor/control-private.h"
+#include "emperor/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -288,6 +289,14 @@ static void hear(struct vassal_realm *realm, struct vassal *v)
     control_command_hear(v);
 }
 
+static void hear_of_memory(void *data)
+{
+    struct control *c = data;
+
+    LIST_FOREACH (it, &c->clients)
+        control_command_look(container_of(it, struct control_client, link));
+}
+
 int control_check_address(const char *path, struct addr *ret, struct errmsg *err)
 {
     const char *file = NULL;
@@ -343,6 +352,8 @@ int control_new(struct court *court, const char *path, const struct cred *owner,
         return r;
     }
     court->realm.on_state = hear;
+    court->memory->on_end = hear_of_memory;
+    court->memory->data = c;
     *ret = c;
     return 0;
 }
@@ -354,6 +365,7 @@ struct control *control_free(struct control *c)
     if (!c)
         return NULL;
     c->court->realm.on_state = NULL;
+    c->court->memory->on_end = NULL;
     LIST_FOREACH (it, &c->clients)
         client_free(container_of(it, struct control_client, link));
     loop_task_cancel(&c->task);

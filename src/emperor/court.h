@@ -5,6 +5,8 @@
 #include "emperor/monitor.h"
 #include "emperor/vassal.h"
 
+struct memory;
+
 /* The vassals of an Emperor, by their ids, and what monitors mean to them. */
 struct court {
     struct vassal_realm realm;
@@ -12,6 +14,7 @@ struct court {
     unsigned n_zergs;      /* vassals that reinforce others */
     unsigned last_zerg;    /* number of the last one */
     struct monitor *given; /* monitor-given.c; NULL: not there yet */
+    struct memory *memory; /* what measures theirs */
     size_t n_unsettled;    /* monitors that have not told of all that there was at an upgrade */
     struct list gone;      /* struct vassal: to be freed when the loop is back */
     struct loop_pulse pulse;

@@ -26,6 +26,7 @@
 #include "emperor/court.h"
 #include "emperor/job.h"
 #include "emperor/log-out.h"
+#include "emperor/memory.h"
 #include "emperor/monitor-given.h"
 #include "emperor/stats.h"
 #include "emperor/upgrade.h"
@@ -41,6 +42,7 @@ struct emperor {
     const struct emperor_conf *conf;
     struct loop *loop;
     struct court court;
+    struct memory memory;
     struct monitor **monitors;
     size_t n_monitors;
     struct stats_server *stats;
@@ -384,6 +386,7 @@ static void release(struct emperor *e)
     e->trial = job_free(e->trial);
     link_close(&e->link);
     e->control = control_free(e->control);
+    memory_done(&e->memory);
     court_done(&e->court);
     for (size_t i = 0; i < e->n_monitors; i++)
         e->monitors[i] = monitor_free(e->monitors[i]);
@@ -458,6 +461,8 @@ int emperor_run(const struct emperor_start *with, struct errmsg *err)
         return errmsg_set_errno(err, r, "cannot make an event loop");
     service_open(&e.service, with->environ);
     court_init(&e.court, e.loop, with->conf, with->binary, with->environ);
+    memory_init(&e.memory, &e.court);
+    e.court.memory = &e.memory;
     e.court.realm.log = &e.log;
     e.court.on_empty = on_empty;
     r = prepare(&e, err);

@@ -9,7 +9,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "emperor/memory.h"
 #include "ipc/json.h"
+
+/* How old memory may be that is shown: it costs up to a millisecond of CPU time for each process.
+ */
+#define MEMORY_AGE_US (30 * US_PER_SEC)
 
 static void put_process(json_t *j, const struct vassal *v)
 {
@@ -58,6 +63,19 @@ static void put_base(json_t *j, const struct vassal *v)
     json_put_text(j, "fork_server", v->offers);
 }
 
+/* As it was when it was measured last. */
+static void put_memory(json_t *j, const struct vassal *v)
+{
+    const struct court *c = container_of(v->realm, struct court, realm);
+    const struct vassal_memory none = {.measured = 0};
+    const struct vassal_memory *m = vassal_runs(v) ? &v->memory : &none;
+
+    json_put_int(j, "pss", m->pss_bytes);
+    json_put_int(j, "uss", m->uss_bytes);
+    json_put_int(j, "saves", v->offers[0] ? memory_saved_by(c, v) : 0);
+    json_put_int(j, "memory_measured", (uint64_t)m->measured); /* 0: never */
+}
+
 json_t *stats_of_vassal(const struct vassal *v)
 {
     json_t *j = json_object();
@@ -70,6 +88,7 @@ json_t *stats_of_vassal(const struct vassal *v)
     json_put_text(j, "on_demand", v->demand ? v->demand->address : "");
     json_put_int(j, "suspended", 0);
     put_base(j, v);
+    put_memory(j, v);
     json_put_int(j, "uid", v->uid);
     json_put_int(j, "gid", v->gid);
     json_put_text(j, "monitor", v->monitor->directory);
@@ -118,6 +137,7 @@ static json_t *document(const void *data)
     json_t *vassals = json_array(), *blacklist = json_array();
     struct vassal *v = NULL;
 
+    (void)memory_measure(c->memory, MEMORY_AGE_US); /* for the next time */
     for (size_t i = 0; i < sources->n_items; i++)
         (void)json_array_append_new(emperor, json_text(sources->items[i]));
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));) {

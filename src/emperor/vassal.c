@@ -296,6 +296,7 @@ static void start(struct vassal *v)
     v->loyal = false;
     v->speaks = false;
     v->kept = false;
+    v->memory = (struct vassal_memory){.measured = 0};
     v->ready_mono_us = 0;
     v->generation = 0;
     v->workers = 0;

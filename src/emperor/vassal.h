@@ -111,6 +111,12 @@ struct vassal {
     struct vassal_config *config; /* vassal-config.c; NULL: its configuration is in a file */
     unsigned place;               /* monitor->place when it was started */
 
+    struct vassal_memory {
+        uint64_t pss_bytes, uss_bytes; /* of all its processes: proc_pid_smaps(5) */
+        uint64_t largest_bytes;        /* resident, of the largest of them */
+        time_t measured;               /* 0: not in this life */
+    } memory;
+
     /* Of the life that is running */
     bool adopted;                       /* it was forked from a base, or is going to be */
     char base[VASSAL_ADDRESS_BYTES];    /* from which one; of one that waits: for which */

@@ -15,7 +15,7 @@ import termios
 
 import pytest
 
-from harness import proc, programs, says
+from harness import proc, programs, says, stats
 
 LIEGECTL = programs.BUILD / "liegectl"
 VASSAL = programs.APPS / "foreign" / "vassal"
@@ -105,6 +105,35 @@ def test_status_says_state_time_reason_and_process(control, app):
     assert c.status("shop")["state"] == "ready"
     assert c.run("list") == "shop.ini\n"
     assert "\033" not in c.run("status", "shop.ini")
+
+
+def test_status_measures_memory_if_it_is_asked_to(control, app):
+    c = control()
+    app("shop")
+    app("blog")
+    for name in ("shop.ini", "blog.ini"):
+        c.ready(name)
+    assert c.status("shop")["memory_measured"] == 0
+    head, blog, shop = c.run("status", "-m").splitlines()
+    columns = head.split()
+    assert columns[7:10] == ["PSS", "USS", "SAVES"]
+    assert (blog.split()[0], shop.split()[0]) == ("blog.ini", "shop.ini")
+    pss, uss, saves = shop.split()[7:10]
+    assert 0 < float(uss.rstrip("M")) <= float(pss.rstrip("M"))
+    assert saves == "-"  # it is no base
+    pids = [c.status("shop")["pid"]]
+    pids += proc.descendants(pids[0])
+    measured = sum(proc.memory(pid)["Pss"] for pid in pids)
+    assert abs(c.status("shop")["pss"] - measured) < 0.2 * measured
+
+
+def test_memory_of_all_costs_the_loop_nothing(foreign, vassals):
+    c = foreign()
+    for i in range(100):
+        vassals.write(f"v{i}.ini", "loyal\n")
+    c.server.wait_line(r"-> ready", count=100)
+    assert len(c.run("status", "--memory").splitlines()) == 101
+    assert all(v["pss"] > 0 for v in stats.read(c.server.stats)["vassals"])
 
 
 def test_a_vassal_that_keeps_dying_says_why(foreign, vassals):

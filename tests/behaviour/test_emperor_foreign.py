@@ -308,7 +308,7 @@ def test_stats(govern, vassals, folder):
         "id", "pid", "born", "last_mod", "last_heartbeat", "loyal", "ready", "accepting",
         "last_loyal", "last_ready", "last_accepting", "first_run", "last_run", "cursed", "zerg",
         "on_demand", "suspended", "adopted", "uid", "gid", "monitor", "attrs", "respawns",
-        "base", "base_generation", "fork_server", "state", "since", "reason", "generation", "workers", "exit"}
+        "base", "base_generation", "fork_server", "pss", "uss", "saves", "memory_measured", "state", "since", "reason", "generation", "workers", "exit"}
     assert (entry["id"], entry["pid"], entry["loyal"], entry["respawns"], entry["attrs"]) == (
         "a.ini", v["pid"], 1, 1, {})
 
