@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hugepages.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/title.h"
@@ -106,6 +107,8 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
         r = fork_check_end(&before, mode, &ret->apps, err);
     if (r == 0)
         apps_settle(&ret->apps);
+    if (r == 0 && start->registry->instance.fork_server)
+        hugepages_collapse();
     return r;
 }
 
