@@ -203,7 +203,14 @@ static void forget_importer(PyObject *item)
         PyErr_Clear(); /* nothing was */
 }
 
-/* Inserts @directory, made absolute, at @index of sys.path. */
+static bool is_there(PyObject *sys_path, Py_ssize_t index, PyObject *item)
+{
+    PyObject *there = index < PyList_GET_SIZE(sys_path) ? PyList_GET_ITEM(sys_path, index) : NULL;
+
+    return there && PyUnicode_Check(there) && PyUnicode_Compare(there, item) == 0;
+}
+
+/* Inserts @directory, made absolute, at @index of sys.path, where it may be already: the base's. */
 static int insert_path(PyObject *sys_path, Py_ssize_t index, const char *directory)
 {
     char text[PATH_MAX] = "";
@@ -218,7 +225,7 @@ static int insert_path(PyObject *sys_path, Py_ssize_t index, const char *directo
     if (!item)
         return -1;
     forget_importer(item);
-    r = PyList_Insert(sys_path, index, item);
+    r = is_there(sys_path, index, item) ? 0 : PyList_Insert(sys_path, index, item);
     Py_DECREF(item);
     return r;
 }

@@ -170,9 +170,23 @@ void interp_after_fork_parent(void)
     PyOS_AfterFork_Parent();
 }
 
+/* Python renews the thread's identity and forgets the kernel's number of it. */
+static void renew_thread_number(void)
+{
+    PyObject *threading =
+        PyDict_GetItemString(PyImport_GetModuleDict(), "threading"); /* borrowed */
+    PyObject *thread = threading ? PyObject_CallMethod(threading, "current_thread", NULL) : NULL;
+    PyObject *result = thread ? PyObject_CallMethod(thread, "_set_native_id", NULL) : NULL;
+
+    Py_XDECREF(result);
+    Py_XDECREF(thread);
+    PyErr_Clear(); /* a Python that has no such method has no such number */
+}
+
 void interp_after_fork_child(void)
 {
     PyOS_AfterFork_Child();
+    renew_thread_number();
 }
 
 static _Thread_local PyThreadState *waiting; /* of a thread between wait_begin and wait_end */
