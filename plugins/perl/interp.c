@@ -212,7 +212,8 @@ int interp_adopt(const struct liege_host *host, const struct perl_conf *conf,
     replace_arguments(aTHX_ args);
     package_set_options(aTHX);
     psgi_env_adopt(aTHX_ interp.env);
-    sources_skip(aTHX);
+    if (conf->auto_reload > 0)
+        sources_skip(aTHX);
     return 0;
 }
 

@@ -79,7 +79,8 @@ int adopt(const struct python_conf *conf, struct liege_error *err)
     if (replace_surroundings() < 0 || interp_replace_argv(conf) < 0 || interp_set_path(conf) < 0 ||
         api_adopt() < 0 || environ_adopt() < 0 || loader_adopt() < 0)
         return traceback_report("the Python of the base vassal cannot be taken over", err);
-    sources_skip();
+    if (conf->auto_reload > 0)
+        sources_skip();
     interp_unsettle();
     return 0;
 }
