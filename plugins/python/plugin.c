@@ -32,7 +32,7 @@ static int plugin_start(const struct liege_host *host, const void *conf, struct 
     r = interp_start(conf, err);
     if (r < 0)
         return r;
-    if (loader_init() < 0 || wsgi_init() < 0)
+    if (loader_init() < 0 || wsgi_init() < 0 || stacks_prepare() < 0)
         return traceback_report("the WSGI plugin does not start", err);
     return 0;
 }

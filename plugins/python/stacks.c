@@ -15,10 +15,21 @@
 #define STACKS_SIGNAL (SIGRTMAX - 2)
 
 static int stacks_fd = -1;
+static PyObject *register_method, *unregister_method; /* of faulthandler */
+
+int stacks_prepare(void)
+{
+    PyObject *module = PyImport_ImportModule("faulthandler");
+
+    register_method = module ? PyObject_GetAttrString(module, "register") : NULL;
+    unregister_method = module ? PyObject_GetAttrString(module, "unregister") : NULL;
+    Py_XDECREF(module);
+    return register_method && unregister_method ? 0 : -1;
+}
 
 int stacks_start(void)
 {
-    PyObject *module, *method, *args, *kwargs, *result = NULL;
+    PyObject *args, *kwargs, *result = NULL;
 
     if (stacks_fd >= 0)
         (void)close(stacks_fd); /* of the worker that this process is a copy of */
@@ -27,19 +38,15 @@ int stacks_start(void)
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    module = PyImport_ImportModule("faulthandler");
     /* What it had registered in the process that this one is a copy of has another file. */
-    Py_XDECREF(module ? PyObject_CallMethod(module, "unregister", "i", STACKS_SIGNAL) : NULL);
+    Py_XDECREF(PyObject_CallFunction(unregister_method, "i", STACKS_SIGNAL));
     PyErr_Clear();
-    method = module ? PyObject_GetAttrString(module, "register") : NULL;
     args = Py_BuildValue("(i)", STACKS_SIGNAL);
     kwargs = Py_BuildValue("{s:i,s:O}", "file", stacks_fd, "all_threads", Py_True);
-    if (method && args && kwargs)
-        result = PyObject_Call(method, args, kwargs);
+    if (args && kwargs)
+        result = PyObject_Call(register_method, args, kwargs);
     Py_XDECREF(kwargs);
     Py_XDECREF(args);
-    Py_XDECREF(method);
-    Py_XDECREF(module);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
