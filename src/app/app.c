@@ -17,7 +17,8 @@
 
 static int fail(int r, const struct liege_error *why, struct errmsg *err)
 {
-    return errmsg_set(err, r, "%s", why->text);
+    (void)errmsg_set(err, r, "%s", why->text);
+    return r;
 }
 
 /* Opens and starts a language, once. Returns 1 if it did, 0 if it had. */
