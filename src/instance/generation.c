@@ -111,6 +111,18 @@ static void on_keeper_end(void *data)
     end_if_empty(data);
 }
 
+/* A master that has all of the application from its base can fork a worker as well as a zygote could,
+ * whose memory would only come on top, unless there is something to be shared by several. */
+static bool is_lazy(const struct registry *r, const struct warm *warm)
+{
+    bool loads = r->app.mounts.n_items > 0;
+
+    for (size_t i = 0; i < COUNT_OF(r->plugin_wanted); i++)
+        loads = loads || r->plugin_wanted[i];
+    return r->instance.lazy_apps || (warm && !loads && r->instance.processes == 1 &&
+                                     r->worker.refork_after == 0 && !r->instance.fork_server);
+}
+
 int generation_new(const struct generation_start *start, struct registry *registry,
                    const struct listeners *listeners, struct generation **ret)
 {
@@ -144,6 +156,7 @@ int generation_new(const struct generation_start *start, struct registry *regist
         return r;
     }
     g->registry = registry;
+    g->lazy = is_lazy(registry, g->warm);
     g->listeners = *listeners;
     *ret = g;
     return 0;
@@ -203,7 +216,7 @@ static void start_workers(struct generation *g)
 void generation_start(struct generation *g)
 {
     watchdog_start(&g->watchdog);
-    if (g->registry->instance.lazy_apps) {
+    if (g->lazy) {
         g->state = GENERATION_STARTING;
         start_workers(g);
         return;
@@ -245,7 +258,7 @@ struct child_start generation_child_start(const struct generation *g, int worker
 
 int generation_fork(struct generation *g, int id, int fd, int output_fd, struct proc *ret)
 {
-    if (!g->registry->instance.lazy_apps)
+    if (!g->lazy)
         return zygote_fork(g->zygote, id, fd, output_fd);
 
     int r = proc_fork(ret);

@@ -55,6 +55,7 @@ struct generation {
     struct scoreboard board;
     pid_t master;
     const struct warm *warm;
+    bool lazy; /* each worker loads for itself: there is no zygote to fork them */
 
     struct zygote *zygote; /* never NULL */
     struct zygote *heir;   /* which takes its place as soon as it has loaded; or NULL */

@@ -56,7 +56,7 @@ int generation_renew(struct generation *g)
     assert(g->state == GENERATION_SERVING);
 
     g->heir = zygote_free(g->heir); /* it came too late */
-    if (g->registry->instance.lazy_apps) {
+    if (g->lazy) {
         retire_all(g);
         return 0;
     }

@@ -17,9 +17,16 @@ from harness.client import Connection, get
 from harness.programs import PATIENCE
 
 APP = """
-import json, os, resource
+import contextlib, json, os, resource
 opened = open("opened", "a")
 print("loading the application", VERSION, flush=True)
+
+def files():
+    found = []
+    for n in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/self/fd/{n}"))
+    return found
 
 def application(environ, start_response):
     opened.write("x")
@@ -27,8 +34,7 @@ def application(environ, start_response):
     body = json.dumps({
         "version": VERSION, "pid": os.getpid(), "environ": dict(os.environ), "cwd": os.getcwd(),
         "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(),
-        "nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "files": [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
-                  if os.path.islink(f"/proc/self/fd/{n}")]})
+        "nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "files": files()})
     start_response("200 OK", [("Content-Type", "application/json")])
     return [body.encode()]
 """
