@@ -40,10 +40,12 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* "shop.wsgi" is a file, if there is one, and else the module of that name that Django makes. */
 static bool is_path(const char *source)
 {
-    return source[0] == '/' || source[0] == '.' || ends_with(source, ".py") ||
-           ends_with(source, ".wsgi");
+    if (source[0] == '/' || source[0] == '.' || ends_with(source, ".py"))
+        return true;
+    return ends_with(source, ".wsgi") && (strchr(source, '/') || access(source, F_OK) == 0);
 }
 
 /* The bytes of the file @path, a new reference, or NULL with an exception set. */

@@ -23,6 +23,8 @@ FILES = {
     "two.psgi": PSGI.replace("NAME", "two.psgi"),
     "three.pl": 'print "running three.pl\\n";',
     "four.pl": 'print "running four.pl\\n";',
+    "shop/wsgi.py": WSGI.replace("NAME", "module shop.wsgi"),
+    "six.wsgi": WSGI.replace("NAME", "file six.wsgi"),
     "folder/five.py": 'print("importing five", flush=True)',
 }
 
@@ -48,6 +50,8 @@ def test_they_act_in_the_order_of_the_file_and_before_all_else(instance):
 @pytest.mark.parametrize("settings, served", [
     ("early-psgi = two.psgi\nearly-wsgi = one", "two.psgi"),
     ("early-wsgi = one.py\nearly-psgi = two.psgi", "one.py"),
+    ("early-wsgi = shop.wsgi\nearly-wsgi = six.wsgi", "module shop.wsgi"),
+    ("early-wsgi = six.wsgi\nearly-wsgi = shop.wsgi", "file six.wsgi"),
 ])
 def test_the_first_application_is_served_if_none_is_named(instance, settings, served):
     server = instance(settings, FILES)
