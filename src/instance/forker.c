@@ -73,16 +73,21 @@ static const struct order {
 };
 /* clang-format on */
 
-static void obey(const struct child_start *start, const struct loaded *loaded, struct message *m)
+/* With @still nothing but this thread runs here, and this thread only forks: the interpreters are
+ * told of the first fork and then left as they are for it, which writes to none of their pages. */
+static void obey(const struct child_start *start, const struct loaded *loaded, struct message *m,
+                 bool still)
 {
     const struct order *o = m->type < FAMILY_TYPE_COUNT ? &orders[m->type] : NULL;
 
     if (o && o->begin && m->n_fds >= o->min_fds) {
-        apps_before_fork(&loaded->apps);
+        if (!still)
+            apps_before_fork(&loaded->apps);
         int r = proc_fork_orphan();
         if (r == 0)
             o->begin(start, loaded, m);
-        apps_after_fork_parent(&loaded->apps);
+        if (!still)
+            apps_after_fork_parent(&loaded->apps);
         if (r < 0)
             o->say_no(start, m, r);
     }
@@ -118,17 +123,23 @@ static _noreturn_ void wait_for_orders(const struct child_start *start, const st
     struct message_buffer buf;
     struct message m;
 
+    const bool still = proc_count_threads() == 1;
+
     title_set_state("");
+    if (still)
+        apps_before_fork(&loaded->apps);
     if (message_send_text(start->channel_fd, FAMILY_LOADED, 0, "") < 0)
         _exit(EXIT_FAILURE);
     for (;;) {
         struct pollfd p = {.fd = start->channel_fd, .events = POLLIN};
-        apps_wait_begin(&loaded->apps);
+        if (!still)
+            apps_wait_begin(&loaded->apps);
         (void)poll(&p, 1, -1); /* EINTR: look again */
-        apps_wait_end(&loaded->apps);
+        if (!still)
+            apps_wait_end(&loaded->apps);
         int r = message_receive(start->channel_fd, &buf, &m);
         if (r > 0)
-            obey(start, loaded, &m);
+            obey(start, loaded, &m, still);
         else if (r != -EAGAIN)
             _exit(EXIT_SUCCESS); /* the master closed the channel */
     }

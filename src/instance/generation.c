@@ -111,8 +111,8 @@ static void on_keeper_end(void *data)
     end_if_empty(data);
 }
 
-/* A master that has all of the application from its base can fork a worker as well as a zygote could,
- * whose memory would only come on top, unless there is something to be shared by several. */
+/* A master that has all of the application from its base can fork a worker as well as a zygote
+ * could, whose memory would only come on top, unless there is something to be shared by several. */
 static bool is_lazy(const struct registry *r, const struct warm *warm)
 {
     bool loads = r->app.mounts.n_items > 0;
