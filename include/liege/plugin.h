@@ -101,8 +101,10 @@ struct liege_plugin {
     int (*adopt)(const struct liege_host *host, const void *conf, struct liege_error *err);
 
     /* All that is to be loaded has been, forks follow: lets memory be as it will stay, so that the
-     * pages are shared for long, and writes out what is buffered. May be NULL. */
-    void (*settle)(void);
+     * pages are shared for long, and writes out what is buffered. Returns false if nothing has been
+     * loaded since the last call, also one in a process that this one was forked from. May be
+     * NULL. */
+    bool (*settle)(void);
 
     /* Around each fork of the process that loaded the applications. All may be NULL. */
     void (*before_fork)(void);

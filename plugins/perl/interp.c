@@ -222,6 +222,7 @@ int interp_exec_file(pTHX_ const char *file, struct liege_error *err)
     SV *exec = invoke_glue(aTHX_ "liege::_exec");
     SV *name = newSVpv(file, 0);
 
+    interp.unsettled = true;
     interp.exit_dies = true;
     (void)invoke(aTHX_ exec, G_EVAL | G_VOID | G_DISCARD, name, NULL);
     interp.exit_dies = false;
@@ -240,6 +241,15 @@ int interp_exec(pTHX_ const struct liege_list *files, struct liege_error *err)
     for (size_t i = 0; i < files->n_items && r == 0; i++)
         r = interp_exec_file(aTHX_ files->items[i], err);
     return r;
+}
+
+bool interp_settle(void)
+{
+    bool unsettled = interp.unsettled;
+
+    interp.unsettled = false;
+    interp_flush();
+    return unsettled;
 }
 
 void interp_flush(void)

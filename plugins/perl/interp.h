@@ -31,6 +31,7 @@ struct interp {
     HV *sources;     /* files of %INC that the host knows, or NULL */
     AV *zygote;      /* code of liege::zygote() */
     pid_t pid;       /* of this process: an application's own child has another one */
+    bool unsettled;  /* code of the application has run since interp_settle() */
     bool exit_dies;  /* exit() is an error: applications are loaded or running */
 };
 
@@ -54,6 +55,10 @@ int interp_exec_file(pTHX_ const char *file, struct liege_error *err);
 
 /* Runs each script of @files in order, up to the first that fails. */
 int interp_exec(pTHX_ const struct liege_list *files, struct liege_error *err);
+
+/* struct liege_plugin's settle(): Perl has nothing to do for it but to write out what is buffered.
+ */
+bool interp_settle(void);
 
 /* Writes out what is buffered in Perl's handles, so that a fork does not double it. */
 void interp_flush(void);

@@ -22,6 +22,7 @@ static int load(const char *source, const char *function, void **ret_app, struct
     SV *name = sv_2mortal(newSVpv(source, 0));
     SV *code = invoke_glue(aTHX_ function);
 
+    interp.unsettled = true;
     interp.exit_dies = true;
     SV *app = invoke(aTHX_ code, G_SCALAR | G_EVAL, name, boolSV(interp.conf->no_plack));
     interp.exit_dies = false;

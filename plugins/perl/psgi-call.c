@@ -99,7 +99,7 @@ void psgi_call(struct liege_request *req)
 
     ENTER;
     SAVETMPS;
-    interp.exit_dies = true;
+    interp.exit_dies = interp.unsettled = true;
     HV *hash = psgi_env_begin(aTHX_ interp.env, req, psgi_input_begin(aTHX_ req));
     SV *env = sv_2mortal(newRV_inc(MUTABLE_SV(hash))); /* the application may overwrite $_[0] */
     interp.call = &call;

@@ -16,7 +16,6 @@
 #include "api.h"
 #include "environ.h"
 #include "interp-config.h"
-#include "interp.h"
 #include "loader.h"
 #include "sources.h"
 #include "traceback.h"
@@ -81,6 +80,5 @@ int adopt(const struct python_conf *conf, struct liege_error *err)
         return traceback_report("the Python of the base vassal cannot be taken over", err);
     if (conf->auto_reload > 0)
         sources_skip();
-    interp_unsettle();
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "filewrapper.h"
 #include "host.h"
 #include "input.h"
+#include "interp.h"
 #include "response.h"
 #include "traceback.h"
 
@@ -236,6 +237,7 @@ void wsgi_call(struct liege_request *req)
     PyObject *input = input_open(req);
     PyObject *start_response = response_open(&r);
 
+    interp_unsettle();
     if (input && start_response)
         run(&r, input, start_response);
     else

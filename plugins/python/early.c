@@ -12,13 +12,16 @@
 
 #include "host.h"
 #include "interp-config.h"
+#include "interp.h"
 #include "loader.h"
 #include "traceback.h"
 
 static int import(const char *name, struct liege_error *err)
 {
-    PyObject *module = PyImport_ImportModule(name);
+    PyObject *module = NULL;
 
+    interp_unsettle();
+    module = PyImport_ImportModule(name);
     if (!module)
         return traceback_report("a module that is to be imported early cannot be", err);
     Py_DECREF(module);

@@ -141,21 +141,23 @@ static void flush_files(void)
     PyErr_Clear();
 }
 
-static bool settled; /* nothing has been loaded since */
+static bool settled; /* no code of the application has run since */
 
-void interp_settle(void)
+bool interp_settle(void)
 {
+    if (settled)
+        return false;
     flush_streams();
     flush_files();
     (void)PyGC_Collect();
     call_function("gc", "freeze");
     settled = true;
+    return true;
 }
 
 void interp_before_fork(void)
 {
-    if (!settled)
-        interp_settle();
+    (void)interp_settle();
     flush_streams(); /* or a line begun before the fork would be printed by both */
     PyOS_BeforeFork();
 }

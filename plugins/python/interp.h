@@ -10,13 +10,13 @@
 int interp_start(const struct python_conf *conf, struct liege_error *err);
 
 /* Before forks: puts all that was loaded out of the garbage collector's reach, so that the pages
- * stay shared, and writes out what is buffered. */
-void interp_settle(void);
+ * stay shared, and writes out what is buffered. Returns false if that has been done. */
+bool interp_settle(void);
 
-/* What has been loaded since is to be settled before the next fork, too. */
+/* Code of the application is about to run: what comes of it is to be settled before a fork. */
 void interp_unsettle(void);
 
-/* Around a fork. The first one settles what is not yet. */
+/* Around a fork. What is not settled is then. */
 void interp_before_fork(void);
 void interp_after_fork_parent(void);
 void interp_after_fork_child(void);

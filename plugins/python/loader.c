@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "interp.h"
 #include "traceback.h"
 
 #define NAME_PREFIX "uwsgi_file_"
@@ -341,9 +342,11 @@ static int check_same_module(const char *name, struct liege_error *err)
 
 static int load_place(const struct place *p, PyObject **ret_app, struct liege_error *err)
 {
-    PyObject *module = p->is_file ? find_or_run(p->name) : PyImport_ImportModule(p->name);
+    PyObject *module = NULL;
     int r;
 
+    interp_unsettle();
+    module = p->is_file ? find_or_run(p->name) : PyImport_ImportModule(p->name);
     if (!module)
         return traceback_report("the application does not load", err);
     r = find_callable(module, p->callable, ret_app, err);

@@ -252,10 +252,13 @@ int apps_adopt(struct apps *a, const struct apps_input *in, struct errmsg *err)
 
 void apps_settle(const struct apps *a)
 {
+    bool loaded = false;
+
     for (size_t i = 0; i < a->n_plugins; i++)
-        if (a->plugins[i]->settle)
-            a->plugins[i]->settle();
-    (void)malloc_trim(0);
+        if (a->plugins[i]->settle && a->plugins[i]->settle())
+            loaded = true;
+    if (loaded)
+        (void)malloc_trim(0);
 }
 
 const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len)
