@@ -44,7 +44,8 @@ sub _setup {
     }
 }
 
-# What environ(7) is now. Of a name that is there twice getenv(3) sees the first.
+# What environ(7) is now. Of a name that is there twice getenv(3) sees the first. What is the same is not
+# touched, so that it stays in memory that is shared.
 sub _replace_env {
     my ($variables) = @_;
     my %env;
@@ -53,7 +54,10 @@ sub _replace_env {
         my ($name, $value) = split /=/, $_, 2;
         $env{$name} = $value unless !defined $value || exists $env{$name};
     }
-    %ENV = %env;
+    delete $ENV{$_} for grep { !exists $env{$_} } keys %ENV;
+    for (keys %env) {
+        $ENV{$_} = $env{$_} unless defined $ENV{$_} && $ENV{$_} eq $env{$_};
+    }
 }
 
 sub _readable {

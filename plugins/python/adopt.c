@@ -20,34 +20,73 @@
 #include "sources.h"
 #include "traceback.h"
 
-/* Adds "NAME=VALUE"; of a name that comes again the first one counts, as in Python. */
-static int add_variable(PyObject *dict, const char *text)
+/* The first variable of environ(7) with the name that @text, "NAME" or "NAME=VALUE", begins with;
+ * as for getenv(3), later ones do not count. */
+static const char *find_variable(const char *text)
+{
+    size_t len = strcspn(text, "=");
+
+    for (char **v = environ; v && *v; v++)
+        if (strncmp(*v, text, len) == 0 && (*v)[len] == '=')
+            return *v;
+    return NULL;
+}
+
+/* Sets the variable "NAME=VALUE" in @dict, unless it is so already. */
+static int set_variable(PyObject *dict, const char *text)
 {
     const char *equals = strchr(text, '=');
-    PyObject *key = NULL, *value = NULL;
-    int r = -1;
+    PyObject *key = PyBytes_FromStringAndSize(text, equals - text), *value = NULL;
+    int r = key ? 0 : -1;
 
-    if (!equals)
-        return 0;
-    key = PyBytes_FromStringAndSize(text, equals - text);
-    value = PyBytes_FromString(equals + 1);
-    if (key && value)
-        r = PyDict_SetDefault(dict, key, value) ? 0 : -1;
-    Py_XDECREF(value);
+    if (key)
+        value = PyDict_GetItemWithError(dict, key); /* borrowed */
+    if (r == 0 &&
+        (!value || !PyBytes_Check(value) || strcmp(PyBytes_AS_STRING(value), equals + 1) != 0)) {
+        value = PyBytes_FromString(equals + 1);
+        r = value ? PyDict_SetItem(dict, key, value) : -1;
+        Py_XDECREF(value);
+    }
     Py_XDECREF(key);
     return r;
 }
 
+/* The keys of @dict that are in no environ(7), a list. */
+static PyObject *list_gone(PyObject *dict)
+{
+    PyObject *gone = PyList_New(0), *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+
+    while (gone && PyDict_Next(dict, &at, &key, &value))
+        if ((!PyBytes_Check(key) || !find_variable(PyBytes_AS_STRING(key))) &&
+            PyList_Append(gone, key) < 0)
+            Py_CLEAR(gone);
+    return gone;
+}
+
 /* Makes @dict, which is posix.environ and what os.environ keeps its items in, what environ(7) is.
- */
+ * What is the same in both is not touched: most is, and stays in memory that is shared. */
 static int replace_environ(PyObject *dict)
 {
-    int r = 0;
+    PyObject *gone = list_gone(dict);
+    int r = gone ? 0 : -1;
 
-    PyDict_Clear(dict);
-    for (char **v = environ; v && *v && r == 0; v++)
-        r = add_variable(dict, *v);
+    for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(gone); i++)
+        r = PyDict_DelItem(dict, PyList_GET_ITEM(gone, i));
+    for (char **v = environ; r == 0 && v && *v; v++)
+        if (find_variable(*v) == *v)
+            r = set_variable(dict, *v);
+    Py_XDECREF(gone);
     return r;
+}
+
+static PyObject *find_time_zone(PyObject *dict)
+{
+    PyObject *key = PyBytes_FromString("TZ");
+    PyObject *value = key ? PyDict_GetItem(dict, key) : NULL; /* borrowed */
+
+    Py_XDECREF(key);
+    return value;
 }
 
 /* The C library looks at TZ when it is told to; the time module keeps what it found. */
@@ -66,11 +105,15 @@ static int replace_surroundings(void)
 {
     PyObject *posix = PyImport_ImportModule("posix");
     PyObject *dict = posix ? PyObject_GetAttrString(posix, "environ") : NULL;
+    PyObject *zone = dict ? Py_XNewRef(find_time_zone(dict)) : NULL;
     int r = dict ? replace_environ(dict) : -1;
 
+    if (r == 0 && find_time_zone(dict) != zone) /* the same value stays the same object */
+        r = replace_time_zone();
+    Py_XDECREF(zone);
     Py_XDECREF(dict);
     Py_XDECREF(posix);
-    return r == 0 ? replace_time_zone() : r;
+    return r;
 }
 
 int adopt(const struct python_conf *conf, struct liege_error *err)
