@@ -22,6 +22,7 @@
 #include "ipc/adoption.h"
 #include "ipc/message.h"
 #include "worker/sources.h"
+#include "worker/stacks.h"
 
 /* A worker, in the new process. */
 static void begin_worker(const struct child_start *start, const struct loaded *loaded,
@@ -105,6 +106,7 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
         r = fork_check_begin(&before);
     if (r < 0)
         return errmsg_set_errno(err, r, "fork-check");
+    stacks_prepare();
     r = child_load(start, ret, err);
     if (r == 0)
         (void)sources_tell(&ret->apps, start->channel_fd, true);

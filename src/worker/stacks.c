@@ -50,13 +50,19 @@ static void on_signal(int sig)
     errno = saved;
 }
 
+void stacks_prepare(void)
+{
+    void *frame = NULL;
+
+    (void)backtrace(&frame, 1); /* opens a library: a handler could not */
+}
+
 void stacks_start(void)
 {
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    void *frame = NULL;
 
-    closep(&text_fd);           /* of the worker that this process is a copy of */
-    (void)backtrace(&frame, 1); /* loads what it needs: a handler could not */
+    closep(&text_fd); /* of the worker that this process is a copy of */
+    stacks_prepare();
     (void)sem_init(&answered, 0, 0);
     (void)sigaction(stacks_signal(), &sa, NULL); /* it exists and can be caught */
 }

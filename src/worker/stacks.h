@@ -7,6 +7,10 @@
  * show them, then each thread's own, which shows what a C library is doing. It works whatever the
  * threads are at, also when one of them keeps an interpreter's lock. */
 
+/* Loads what is needed for that, unless it is there. In a process that forks workers, so that each
+ * of them has it. */
+void stacks_prepare(void);
+
 /* To be called once, before there are threads. */
 void stacks_start(void);
 
