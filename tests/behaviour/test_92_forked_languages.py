@@ -245,6 +245,14 @@ def test_it_serves_what_it_names_or_else_the_first_early_application(folder, bas
     assert len(b.server.log.find("loading of_base")) == 1
 
 
+def test_it_starts_a_language_that_its_base_has_not(folder, base, vassal):
+    b = base("early-psgi = app.psgi")
+    v = vassal(b, settings="env = A=1\nmount = /python=app.py\nmount = /perl=app.psgi").serving()
+    assert v.ask("os.environ['A'], sys.argv", "/python") == "('1', ['liege'])"
+    assert v.ask("$ENV{A}", "/perl") == "1"
+    assert len(b.server.log.find("loading app.psgi")) == 1
+
+
 @pytest.mark.parametrize("of_base, of_vassal, reason", [
     ("optimize = 1", "optimize = 2", "optimize = 2, but the Python of the base vassal has 1"),
     ("", "no-site = yes", "no-site = yes, but the Python of the base vassal has imported it"),
