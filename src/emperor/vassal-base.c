@@ -147,6 +147,12 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
         log_warning("vassal %s: says that it forks vassals: %s", v->id, err.text);
         return;
     }
+    if (generation == 0) {
+        if (v->offers[0])
+            log_info("vassal %s: forks no vassals now", v->id);
+        vassal_base_withdraw(v);
+        return;
+    }
     struct vassal *other = vassal_base_at(v->realm, normal);
     if (other && other != v && !takes_precedence(v, other)) {
         log_warning("vassal %s: says that it forks vassals at %s, as vassal %s does", v->id, normal,

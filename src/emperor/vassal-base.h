@@ -19,7 +19,7 @@ int vassal_base_find(const struct vassal *v, char ret[VASSAL_ADDRESS_BYTES],
 struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *address);
 
 /* @v says that vassals are forked from it at @address, with what its @generation has loaded: those
- * who wait for it go on. */
+ * who wait for it go on. 0: none can be forked now. */
 void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation);
 
 /* The process of @v has ended. */

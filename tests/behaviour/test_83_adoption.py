@@ -121,6 +121,17 @@ def test_who_only_listens_is_no_base(bases, vassals):
     assert proc.alive(base["pid"])
 
 
+def test_a_base_may_say_that_nothing_can_be_forked_now(bases, vassals):
+    server = bases.govern()
+    bases.start_base()
+    bases.write_base("sleeps")
+    server.wait_line(rf"vassal {BASE}: forks no vassals now")
+    vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "waiting")
+    bases.write_base()
+    became(server, "a.ini", "ready")
+
+
 def test_the_same_place_may_be_spelled_in_two_ways(govern, vassals, folder):
     server = govern("--emperor-use-fork-server", "vassals/.//x/../base.sock", "--vassal-fork-base", BASE)
     vassals.write(BASE, "fork-server base.sock\n")

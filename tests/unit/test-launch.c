@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line and the environment that vassals are started with. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 #include "emperor/launch.h"
+#include "unit.h"
 
 /* Each string is its own array: the lists hold char pointers. */
 static char processes[] = "processes=8", harakiri[] = "harakiri=30";
@@ -230,6 +224,42 @@ static void test_process(void **state)
     (void)close(started.status_fd);
 }
 
+/* What goes to a base: the same command line and surroundings, and an end of everything. */
+static void test_request(void **state)
+{
+    static const char *const environ_of_emperor[] = {"PATH=/usr/bin:/bin", "LIEGE_RELOADS=3", NULL};
+    const struct rlimit nofile = {.rlim_cur = 64, .rlim_max = 128};
+    struct launch l = {.conf = &conf,
+                       .binary = "/bin/x",
+                       .nofile = &nofile,
+                       .environ = environ_of_emperor,
+                       .name = "a.ini",
+                       .directory = "/v",
+                       .cwd = "/home",
+                       .sends_config = true,
+                       .socket_fd = STDIN_FILENO};
+    struct adoption_request request = ADOPTION_REQUEST_NONE;
+    struct launched ours = LAUNCHED_NONE;
+    struct surroundings s = {0};
+    size_t n_before = unit_count_fds();
+
+    (void)state;
+    assert_int_equal(launch_request(&l, &request, &ours), 0);
+    assert_string_equal(request.argv.items[0], "/bin/x");
+    assert_int_equal(ours.proc.pid, 0);
+    for (int i = 0; i < ADOPTION_PART_COUNT; i++)
+        assert_int_equal(request.fds[i] >= 0, i != ADOPTION_OLDER);
+    assert_int_equal(surroundings_read(request.fds[ADOPTION_SURROUNDINGS], &s), 0);
+    assert_string_equal(s.cwd, "/home");
+    assert_int_equal(s.nofile.rlim_max, 128);
+    assert_true(strv_contains(&s.environ, "LIEGE_VASSALS_DIR=/v"));
+    assert_false(strv_contains(&s.environ, "LIEGE_RELOADS=3"));
+    adoption_request_done(&request);
+    launched_done(&ours);
+    surroundings_done(&s);
+    assert_int_equal(unit_count_fds(), n_before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_process),
+        cmocka_unit_test(test_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
