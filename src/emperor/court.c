@@ -15,6 +15,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/strv.h"
+#include "emperor/succession.h"
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-demand.h"
 #include "emperor/vassal-hook.h"
@@ -33,8 +34,7 @@ static void bury(struct loop_task *t)
         c->on_empty(c);
 }
 
-/* Those that reinforce @lord go: it is another one now, or is none. */
-static void dismiss_zergs(struct court *c, const struct vassal *lord, const char *why)
+void court_dismiss(struct court *c, const struct vassal *lord, const char *why)
 {
     struct vassal *v = NULL;
 
@@ -50,10 +50,11 @@ static void on_gone(struct vassal_realm *realm, struct vassal *v)
     struct court *c = container_of(realm, struct court, realm);
 
     (void)hash_remove(&c->vassals, v->id);
+    succession_lose(v);
     if (v->zerg > 0)
         c->n_zergs--;
     else
-        dismiss_zergs(c, v, "whom it reinforces is gone");
+        court_dismiss(c, v, "whom it reinforces is gone");
     list_append(&c->gone, &v->departed);
     loop_task_queue(realm->loop, &c->bury);
 }
@@ -88,24 +89,30 @@ void court_reap_orphans(struct court *c)
     loop_task_queue(c->realm.loop, &c->reap);
 }
 
-/* Makes the record of one more that reinforces @lord, by a name that is free. */
-static int add_zerg(struct court *c, struct vassal *lord, struct vassal **ret)
+int court_add_beside(struct court *c, struct vassal *v, const char *what, struct vassal **ret)
 {
     struct monitor_item item = {
-        .name = lord->name, .path = lord->path, .stamp = lord->stamp, .program = lord->program};
+        .name = v->name, .path = v->path, .stamp = v->stamp, .program = v->program};
+    struct vassal *made = NULL;
     char id[1024];
-    int n = snprintf(id, sizeof(id), "%s:zerg", lord->id);
+    int n = snprintf(id, sizeof(id), "%s:%s", v->id, what);
 
     for (unsigned i = 2; n > 0 && (size_t)n < sizeof(id) && hash_get(&c->vassals, id); i++)
-        n = snprintf(id, sizeof(id), "%s:zerg%u", lord->id, i);
+        n = snprintf(id, sizeof(id), "%s:%s%u", v->id, what, i);
     if (n < 0 || (size_t)n >= sizeof(id))
         return -ENAMETOOLONG;
-    int r = vassal_new(&c->realm, lord->monitor, &item, id, ret);
+    int r = vassal_new(&c->realm, v->monitor, &item, id, &made);
     if (r < 0)
         return r;
-    vassal_set_item(*ret, NULL);
-    r = strv_join(&(*ret)->attributes, &lord->attributes);
-    return r < 0 ? r : hash_put(&c->vassals, (*ret)->id, *ret);
+    vassal_set_item(made, NULL);
+    r = strv_join(&made->attributes, &v->attributes);
+    if (r == 0)
+        r = hash_put(&c->vassals, made->id, made);
+    if (r < 0)
+        (void)vassal_free(made);
+    else
+        *ret = made;
+    return r;
 }
 
 /* Only who serves, and by a configuration that is there, has something to share. */
@@ -124,10 +131,9 @@ static void on_sos(struct vassal_realm *realm, struct vassal *lord)
 
     if (c->closing || !may_be_reinforced(lord) || c->n_zergs >= realm->conf->broodlord)
         return;
-    int r = add_zerg(c, lord, &v);
+    int r = court_add_beside(c, lord, "zerg", &v);
     if (r < 0) {
         (void)log_errno(LOG_ERR, r, "vassal %s: cannot be reinforced", lord->id);
-        (void)vassal_free(v);
         return;
     }
     c->n_zergs++;
@@ -136,10 +142,24 @@ static void on_sos(struct vassal_realm *realm, struct vassal *lord)
     vassal_handle(v, VASSAL_ADDED, "%s calls for reinforcement", lord->id);
 }
 
-static void on_turn(struct turn *t)
+/* Those that a base has forked come to what it forks now, each when its turn has come. */
+static void on_base(struct vassal_realm *realm, struct vassal *base)
 {
-    struct vassal *v = container_of(t, struct vassal, turn);
+    struct court *c = container_of(realm, struct court, realm);
+    struct vassal *v = NULL;
 
+    for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
+        if (v->state != VASSAL_STARTING && v->base_pid == (uint32_t)base->proc.pid)
+            vassal_base_catch_up(v);
+}
+
+static int on_outdated(struct vassal_realm *realm, struct vassal *v)
+{
+    return succession_begin(container_of(realm, struct court, realm), v);
+}
+
+void court_take_turn(struct vassal *v)
+{
     bool waits = v->state == VASSAL_WAITING;
     char ignored[1];
 
@@ -148,6 +168,11 @@ static void on_turn(struct turn *t)
         vassal_prepare(v);
     else
         vassal_handle(v, VASSAL_TURN, "%s", v->reason);
+}
+
+static void on_turn(struct turn *t)
+{
+    court_take_turn(container_of(t, struct vassal, turn));
 }
 
 static unsigned count_parallel(const struct emperor_conf *conf)
@@ -169,6 +194,8 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
                   .binary = binary,
                   .environ = environ,
                   .on_sos = on_sos,
+                  .on_base = on_base,
+                  .on_outdated = on_outdated,
                   .on_end = on_end,
                   .on_gone = on_gone},
     };
@@ -224,9 +251,9 @@ static void renew(struct vassal *v, enum vassal_event event, const char *why)
     bool sleeps = v->state == VASSAL_ASLEEP;
     bool waits = sleeps || v->state == VASSAL_WAITING;
 
-    if (v->zerg > 0)
-        return; /* whom it reinforces dismisses it */
-    dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
+    if (v->zerg > 0 || v->elder)
+        return; /* that is for the one that it belongs to to do */
+    court_dismiss(container_of(v->realm, struct court, realm), v, why);
     if (v->state == VASSAL_STOPPING)
         return; /* it is not to be loaded any more */
     vassal_settle(v, waits ? VASSAL_ADDED : event, why);
@@ -312,7 +339,7 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
         claim(v, m, item);
         return;
     }
-    if (v && (v->item || v->zerg > 0)) {
+    if (v && (v->item || v->zerg > 0 || v->elder)) {
         log_error("monitor %s: %s is left out, it is a vassal of monitor %s already", m->source,
                   item->path, v->monitor->source);
         return;
@@ -370,7 +397,7 @@ void court_hear(void *data, struct monitor *m, enum monitor_event event, struct 
     else if (v && event != MONITOR_REMOVED)
         on_changed(v, item, event);
     else if (v) {
-        dismiss_zergs(c, v, "its configuration is gone");
+        court_dismiss(c, v, "its configuration is gone");
         vassal_handle(v, VASSAL_REMOVED, "its configuration is gone");
     }
 }
@@ -392,7 +419,7 @@ bool court_order(struct vassal *v, enum vassal_event event, const char *why)
     if (vassal_step(v->state, event).action == VASSAL_IGNORE && !harmless)
         return false;
     if (event == VASSAL_HALTED)
-        dismiss_zergs(container_of(v->realm, struct court, realm), v, why);
+        court_dismiss(container_of(v->realm, struct court, realm), v, why);
     if (event == VASSAL_CHANGED)
         renew(v, event, why);
     else if (needs_settling(v, event))

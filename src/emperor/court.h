@@ -32,6 +32,17 @@ void court_done(struct court *c);
  * then it is freed. */
 int court_take_in(struct court *c, struct vassal *v) _must_check_;
 
+/* Makes a record beside that of @v, of the same configuration, by a name that is free and says
+ * @what it is. Returns 0 or a negative errno. */
+int court_add_beside(struct court *c, struct vassal *v, const char *what,
+                     struct vassal **ret) _must_check_;
+
+/* Those that reinforce @lord go: it is another one now, or is none. */
+void court_dismiss(struct court *c, const struct vassal *lord, const char *why);
+
+/* The turn of @v has come. */
+void court_take_turn(struct vassal *v);
+
 /* A monitor's callback; @data is the court. */
 monitor_fn court_hear;
 

@@ -353,6 +353,8 @@ static int add_parts(const struct launch *l, int fds[ADOPTION_PART_COUNT])
     fds[ADOPTION_SURROUNDINGS] = r;
     if (r >= 0 && l->socket_fd >= 0)
         r = fds[ADOPTION_SOCKET] = copy_fd(l->socket_fd);
+    if (r >= 0 && l->older_fd >= 0)
+        r = fds[ADOPTION_OLDER] = copy_fd(l->older_fd);
     if (r >= 0 && fds[ADOPTION_LOG] < 0)
         r = fds[ADOPTION_LOG] = copy_fd(STDERR_FILENO);
     return r < 0 ? r : 0;
@@ -377,8 +379,7 @@ int launch_request(const struct launch *l, struct adoption_request *ret_request,
     r = add_parts(l, request.fds);
     if (r < 0)
         return r;
-    *ret_request = request;
-    request = ADOPTION_REQUEST_NONE;
+    *ret_request = TAKE(request, ADOPTION_REQUEST_NONE);
     *ret = take_ends(&ours, PROC_NONE);
     return 0;
 }

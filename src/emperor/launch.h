@@ -19,6 +19,7 @@ struct launch {
     bool sends_config;           /* the configuration is in no file, and comes over a pipe */
     int socket_fd;               /* becomes descriptor 0; -1: /dev/null does */
     unsigned zerg;               /* it reinforces another one, as which; 0: it does not */
+    int older_fd;                /* to the one whose place it takes; -1: it takes none's */
     bool check;                  /* only to check its configuration */
 };
 
@@ -29,6 +30,7 @@ struct launched {
     int status_fd; /* ipc/status.h; the same */
     int config_fd; /* ipc/config-pipe.h; -1: the configuration is in a file; the same */
     int log_fd;    /* what it writes to descriptors 1 and 2; -1 with emperor-log-direct; the same */
+    bool configured; /* it has had its configuration */
 };
 
 #define LAUNCHED_NONE                                                                              \

@@ -330,6 +330,8 @@ void upgrade_restore(struct upgrade *u, struct court *c, struct monitor *const *
             n_lost++;
         }
     }
+    for (size_t i = 0; i < n; i++)
+        vassal_restore_elder(c, json_array_get(vassals, i));
     log_info("the upgrade is done: %zu vassals go on%s", n - n_lost,
              n_lost > 0 ? ", the others are lost" : "");
 }

@@ -172,6 +172,7 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
     }
     log_info("vassal %s: forks vassals at %s, from generation %u", v->id, normal, generation);
     wake(v->realm, normal);
+    v->realm->on_base(v->realm, v);
 }
 
 void vassal_base_withdraw(struct vassal *v)
@@ -236,6 +237,27 @@ void vassal_base_reconsider(struct vassal *v)
 {
     if (!list_empty(&v->awaits))
         vassal_handle(v, VASSAL_BASE_CAME, "its configuration changed");
+}
+
+bool vassal_base_is_newer(const struct vassal *v)
+{
+    const struct vassal *base = v->adopted && vassal_runs(v) && !v->succeeds && v->zerg == 0
+                                    ? vassal_base_at(v->realm, v->base)
+                                    : NULL;
+
+    if (!base)
+        return false;
+    uint32_t pid = (uint32_t)base->proc.pid, generation = base->offers_generation;
+    return (pid != v->base_pid || generation != v->base_generation) &&
+           (pid != v->failed_base_pid || generation != v->failed_base_generation);
+}
+
+/* Of a base that was only started again it is not known whether there is anything new in it. */
+void vassal_base_catch_up(struct vassal *v)
+{
+    if (vassal_base_is_newer(v) &&
+        vassal_base_at(v->realm, v->base)->proc.pid == (pid_t)v->base_pid)
+        vassal_handle(v, VASSAL_RENEWED, "its base has a newer application");
 }
 
 bool vassal_base_differs(const struct vassal *v)

@@ -41,5 +41,12 @@ void vassal_base_has_room(struct vassal_realm *realm, const char *address);
 /* The configuration of @v was changed: what does not run may wait for another base now. */
 void vassal_base_reconsider(struct vassal *v);
 
+/* True if the base that it was forked from would fork something else now: it is another process, or
+ * has another generation, which nothing is known to be wrong with. */
+bool vassal_base_is_newer(const struct vassal *v);
+
+/* If so, and if it is not only that the base was started again, has the vassal come to that. */
+void vassal_base_catch_up(struct vassal *v);
+
 /* True if what runs was started in another way than it would be now. */
 bool vassal_base_differs(const struct vassal *v);

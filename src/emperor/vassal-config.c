@@ -71,6 +71,18 @@ int vassal_config_fd(const struct vassal *v)
     return v->config && !config_push_is_busy(&v->config->push) ? v->config->push.io.fd : -1;
 }
 
+int vassal_config_take(struct vassal *v)
+{
+    int fd = vassal_config_fd(v);
+
+    if (fd >= 0) {
+        loop_io_remove(v->realm->loop, &v->config->push.io);
+        v->config->push.io.fd = -1;
+    }
+    vassal_config_close(v);
+    return fd;
+}
+
 void vassal_config_close(struct vassal *v)
 {
     if (!v->config)

@@ -18,4 +18,8 @@ void vassal_config_send(struct vassal *v);
 /* Our end; -1: none, or a text is still on its way and cannot be gone on with by anybody else. */
 int vassal_config_fd(const struct vassal *v);
 
+/* Gives it away, and forgets it; -1: there is none, or something was on its way, and it is closed.
+ */
+int vassal_config_take(struct vassal *v);
+
 void vassal_config_close(struct vassal *v);

@@ -150,6 +150,29 @@ void vassal_log_close(struct vassal_log *log)
     close_pipe(log);
 }
 
+int vassal_log_take(struct vassal_log *log)
+{
+    int fd = log->io.fd;
+
+    if (fd < 0)
+        return fd;
+    end_line(log);
+    loop_io_remove(log->loop, &log->io);
+    log->io.fd = -1;
+    return fd;
+}
+
+void vassal_log_append(struct vassal_log *log, const struct vassal_log *other)
+{
+    _cleanup_(buf_done) struct buf b = {0};
+
+    if (vassal_log_save(other, &b) < 0 || buf_len(&b) == 0)
+        return; /* these lines are in the Emperor's log */
+    ring_put(log, buf_at(&b), buf_len(&b));
+    log->passed = log->head;
+    tell(log);
+}
+
 int vassal_log_save(const struct vassal_log *log, struct buf *out)
 {
     char text[4096];

@@ -38,6 +38,12 @@ int vassal_log_open(struct vassal_log *log, int fd) _must_check_;
 /* Takes what is in the pipe, ends a line that was not ended, closes the pipe; the ring stays. */
 void vassal_log_close(struct vassal_log *log);
 
+/* Gives the pipe away, as it is, after ending a line that was not ended; -1: there is none. */
+int vassal_log_take(struct vassal_log *log);
+
+/* What is kept of @other, which has been passed on already, is kept here as well. */
+void vassal_log_append(struct vassal_log *log, const struct vassal_log *other);
+
 /* Appends what is kept to @out. Returns 0 or -ENOMEM. */
 int vassal_log_save(const struct vassal_log *log, struct buf *out) _must_check_;
 

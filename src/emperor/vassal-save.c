@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 #include "emperor/adoption.h"
+#include "emperor/succession.h"
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
@@ -44,6 +45,7 @@ static const struct field {
     FIELD(first_run, TYPE_TIME),      FIELD(last_run, TYPE_TIME),   FIELD(last_ready, TYPE_TIME),
     FIELD(last_accepting, TYPE_TIME), FIELD(last_loyal, TYPE_TIME), FIELD(last_heartbeat, TYPE_TIME),
     FIELD(first_early, TYPE_TIME),    FIELD(last_early, TYPE_TIME),
+    FIELD(failed_base_pid, TYPE_U32), FIELD(failed_base_generation, TYPE_U32),
     FIELD(base_pid, TYPE_U32), FIELD(base_generation, TYPE_U32), FIELD(offers_generation, TYPE_U32),
     FIELD(adopted, TYPE_BOOL), FIELD(base, TYPE_TEXT),       FIELD(offers, TYPE_TEXT),
     FIELD(accepting, TYPE_BOOL), FIELD(loyal, TYPE_BOOL),   FIELD(speaks, TYPE_BOOL),
@@ -258,6 +260,10 @@ json_t *vassal_save(const struct vassal *v, struct buf *blobs)
     (void)json_object_set_new(j, "path", text_json(v->path));
     (void)json_object_set_new(j, "source", text_json(v->monitor->source));
     (void)json_object_set_new(j, "state", json_string(vassal_state_name(v->state)));
+    if (v->elder)
+        (void)json_object_set_new(j, "elder", text_json(v->elder->id));
+    if (v->succession && v->state == VASSAL_RELOADING) /* begins again */
+        (void)json_object_set_new(j, "state", json_string(vassal_state_name(VASSAL_OUTDATED)));
     (void)json_object_set_new(j, "attributes", list_json(&v->attributes));
     (void)json_object_set_new(j, "files", files_json(v));
     (void)json_object_set_new(j, "unsettled", json_boolean(vassal_settle_is_owed(v)));
@@ -332,6 +338,7 @@ static int restore_process(struct vassal *v, const json_t *j)
         .status_fd = get_fd(j, "status_fd"),
         .log_fd = get_fd(j, "log_fd"),
         .config_fd = get_fd(j, "config_fd"),
+        .configured = json_is_integer(pid),
     };
     const struct adoption_kept kept = {
         .ours = started,
@@ -420,6 +427,17 @@ static int make_record(struct vassal_realm *realm, struct monitor *m, const json
     free(name);
     free(path);
     return r;
+}
+
+void vassal_restore_elder(const struct court *c, const json_t *j)
+{
+    _cleanup_free_ char *id = json_to_text(json_object_get(j, "id"));
+    _cleanup_free_ char *elder = json_to_text(json_object_get(j, "elder"));
+    struct vassal *v = id ? hash_get(&c->vassals, id) : NULL;
+    struct vassal *of = elder ? hash_get(&c->vassals, elder) : NULL;
+
+    if (v && of && !of->succession)
+        succession_restore(of, v);
 }
 
 int vassal_restore(struct vassal_realm *realm, struct monitor *m, const json_t *j,

@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "emperor/vassal.h"
+#include "emperor/court.h"
 
 /* A vassal's record as a document, and back: how it goes through an upgrade of the Emperor. What is
  * not text is a number of a descriptor that both programs have, or a place in a buffer of bytes. */
@@ -24,3 +24,6 @@ void vassal_each_saved_fd(const json_t *j, void (*fn)(int fd, void *data), void 
  * no record of ours, or another negative errno. */
 int vassal_restore(struct vassal_realm *realm, struct monitor *m, const json_t *j,
                    const char *blobs, size_t n_blob_bytes, struct vassal **ret) _must_check_;
+
+/* When all vassals are there: @j may be of one that was to take the place of another. */
+void vassal_restore_elder(const struct court *c, const json_t *j);

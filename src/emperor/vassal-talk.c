@@ -258,6 +258,15 @@ void vassal_talk_close(struct vassal *v)
     channel_close(&v->status);
 }
 
+void vassal_talk_take(struct vassal *v, int *ret_pipe_fd, int *ret_status_fd)
+{
+    loop_timer_clear(v->realm->loop, &v->closed_timer);
+    if (v->pipe_io.fd >= 0)
+        loop_io_remove(v->realm->loop, &v->pipe_io);
+    *ret_pipe_fd = TAKE(v->pipe_io.fd, -1);
+    *ret_status_fd = channel_take(&v->status);
+}
+
 void vassal_talk_drain(struct vassal *v)
 {
     channel_drain(&v->status);

@@ -14,6 +14,9 @@ struct vassal;
 int vassal_talk_open(struct vassal *v, int pipe_fd, int status_fd) _must_check_;
 void vassal_talk_close(struct vassal *v);
 
+/* Gives both away, as they are; -1: closed. */
+void vassal_talk_take(struct vassal *v, int *ret_pipe_fd, int *ret_status_fd);
+
 /* Hears what a process that has ended said before. */
 void vassal_talk_drain(struct vassal *v);
 

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/strv.h"
 #include "emperor/adoption.h"
+#include "emperor/succession.h"
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
@@ -53,6 +54,7 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
 {
     enum vassal_state old = v->state;
 
+    succession_hear(v, next);
     loop_timer_clear(v->realm->loop, &v->timer);
     turn_end(&v->turn);
     list_remove(&v->awaits);
@@ -123,6 +125,8 @@ static void on_end(struct loop_io *io, uint32_t events)
     if (v->zerg > 0) {
         vassal_past_tell_lord(v);
         vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
+    } else if (v->succeeds) {
+        vassal_handle(v, VASSAL_REMOVED, "%s", reason);
     }
     bool failed = vassal_settle_ended(v) < 0;
     vassal_handle(v, failed ? VASSAL_FAILED : vassal_past_judge(v, &end), "%s", reason);
@@ -138,8 +142,8 @@ static int listen_to(struct vassal *v, struct launched *started)
     (void)snprintf(v->pid_key, sizeof(v->pid_key), "%d", (int)v->proc.pid);
     int r = vassal_talk_open(v, started->pipe_fd, started->status_fd);
     if (started->config_fd >= 0) {
-        int config_r = v->restored ? vassal_config_adopt(v, started->config_fd)
-                                   : vassal_config_open(v, started->config_fd);
+        int config_r = started->configured ? vassal_config_adopt(v, started->config_fd)
+                                           : vassal_config_open(v, started->config_fd);
         r = r < 0 ? r : config_r;
     }
     if (started->log_fd >= 0) {
@@ -175,8 +179,77 @@ int vassal_adopt(struct vassal *v, struct launched *started)
     return r;
 }
 
+/* Takes the process and all that belongs to it out of the record. */
+static struct launched take_process(struct vassal *v)
+{
+    struct loop *l = v->realm->loop;
+    struct launched taken = {.proc = v->proc, .configured = true};
+
+    v->proc = PROC_NONE;
+    loop_timer_clear(l, &v->heart);
+    loop_io_remove(l, &v->end_io);
+    v->end_io.fd = -1;
+    (void)hash_remove(&v->realm->by_pid, v->pid_key);
+    vassal_base_withdraw(v);
+    vassal_talk_take(v, &taken.pipe_fd, &taken.status_fd);
+    taken.config_fd = vassal_config_take(v);
+    taken.log_fd = vassal_log_take(&v->log);
+    return taken;
+}
+
+/* What is of the life that is running. */
+#define OF_LIFE(member)                                                                            \
+    {                                                                                              \
+        offsetof(struct vassal, member), sizeof(((struct vassal *)NULL)->member)                   \
+    }
+
+/* clang-format off */
+static const struct {
+    size_t offset, size;
+} of_life[] = {
+    OF_LIFE(place), OF_LIFE(adopted), OF_LIFE(base), OF_LIFE(base_pid), OF_LIFE(base_generation),
+    OF_LIFE(accepting), OF_LIFE(loyal), OF_LIFE(speaks), OF_LIFE(kept), OF_LIFE(asked_mono_us),
+    OF_LIFE(ready_mono_us), OF_LIFE(generation), OF_LIFE(workers), OF_LIFE(complaint),
+};
+/* clang-format on */
+
+static void exchange_lives(struct vassal *a, struct vassal *b)
+{
+    for (size_t i = 0; i < COUNT_OF(of_life); i++) {
+        char *of_a = (char *)a + of_life[i].offset, *of_b = (char *)b + of_life[i].offset;
+        for (size_t n = 0; n < of_life[i].size; n++) {
+            char byte = of_a[n];
+            of_a[n] = of_b[n];
+            of_b[n] = byte;
+        }
+    }
+}
+
+static uint64_t next_heartbeat(const struct vassal *v)
+{
+    return loop_timer_is_set(&v->heart) ? v->heart.at_us : 0;
+}
+
+int vassal_exchange(struct vassal *a, struct vassal *b)
+{
+    struct loop *l = a->realm->loop;
+    uint64_t heart_a = next_heartbeat(a), heart_b = next_heartbeat(b);
+    struct launched of_a = take_process(a), of_b = take_process(b);
+
+    vassal_log_append(&a->log, &b->log);
+    exchange_lives(a, b);
+    int r = vassal_adopt(a, &of_b);
+    int other = vassal_adopt(b, &of_a);
+    if (heart_b > 0 && r == 0)
+        loop_timer_set(l, &a->heart, heart_b);
+    if (heart_a > 0 && other == 0)
+        loop_timer_set(l, &b->heart, heart_a);
+    return r < 0 ? r : other;
+}
+
 struct launch vassal_launch(const struct vassal *v)
 {
+    const struct demand *demand = v->elder ? v->elder->demand : v->demand;
     const char *program = vassal_attribute(v, v->realm->conf->wrapper_attr);
     const char *cwd = vassal_attribute(v, v->realm->conf->chdir_attr);
 
@@ -191,7 +264,8 @@ struct launch vassal_launch(const struct vassal *v)
         .program = v->program ? v->path : NULL,
         .sends_config = vassal_item(v) && vassal_item(v)->config,
         .zerg = v->zerg,
-        .socket_fd = v->demand ? v->demand->io.fd : -1,
+        .socket_fd = demand ? demand->io.fd : -1,
+        .older_fd = succession_fd(v),
     };
 }
 
@@ -324,14 +398,23 @@ static void start(struct vassal *v)
         vassal_hook_run(v, VASSAL_HOOK_STARTED);
 }
 
-static void reload(struct vassal *v)
+void vassal_reload(struct vassal *v)
 {
+    bool newer = vassal_base_is_newer(v);
+
+    if (succession_postpone(v, newer))
+        return;
     turn_take(&v->turn, TURN_US);
     v->n_reloads++;
     v->kept = false;
     v->asked_mono_us = clock_now_us();
+    int r = newer ? v->realm->on_outdated(v->realm, v) : 0;
+    if (newer && r == 0)
+        return;
+    if (r < 0)
+        (void)log_errno(LOG_ERR, r, "vassal %s: cannot be succeeded by another one", v->id);
     vassal_reads(v, NULL);
-    int r = vassal_talk_send(v, EMPEROR_BYTE_RELOAD);
+    r = vassal_talk_send(v, EMPEROR_BYTE_RELOAD);
     if (r < 0)
         (void)log_errno(LOG_WARNING, r, "vassal %s: cannot tell it to reload", v->id);
 }
@@ -351,7 +434,7 @@ static void give_up_birth(struct vassal *v)
 static void stop(struct vassal *v)
 {
     /* Who answers on demand may have a request that it did not know of when it asked to stop. */
-    bool graceful = v->realm->conf->graceful_shutdown || v->zerg > 0 ||
+    bool graceful = v->realm->conf->graceful_shutdown || v->zerg > 0 || v->succeeds ||
                     (v->demand && v->state == VASSAL_RETIRING);
     int r = vassal_talk_send(v, graceful ? EMPEROR_BYTE_STOP_GRACEFULLY : EMPEROR_BYTE_STOP);
 
@@ -389,7 +472,8 @@ static void delay(struct vassal *v)
 
 static void release(struct vassal *v)
 {
-    vassal_hook_stopped(v);
+    if (!v->succeeds) /* its vassal is there */
+        vassal_hook_stopped(v);
     v->realm->on_gone(v->realm, v);
 }
 
@@ -427,10 +511,12 @@ void vassal_born(struct vassal *v, struct launched *started)
     }
     count_start(v);
     v->base_delay_us = 0;
-    if (v->state == VASSAL_STARTING)
-        vassal_hook_run(v, VASSAL_HOOK_STARTED);
-    else /* it was told to end before it was there */
+    if (v->state != VASSAL_STARTING) { /* it was told to end before it was there */
         kill_now(v);
+        return;
+    }
+    vassal_hook_run(v, VASSAL_HOOK_STARTED);
+    succession_born(v);
 }
 
 /* clang-format off */
@@ -443,7 +529,7 @@ static void (*const actions[])(struct vassal *v) = {
     [VASSAL_AWAIT]    = await_base,
     [VASSAL_THROTTLE] = throttle,
     [VASSAL_START]    = start,
-    [VASSAL_RELOAD]   = reload,
+    [VASSAL_RELOAD]   = vassal_reload,
     [VASSAL_STOP]     = stop,
     [VASSAL_CURSE]    = curse,
     [VASSAL_DUMP]     = dump,
@@ -465,6 +551,8 @@ static bool has_to_await(struct vassal *v, struct vassal_step step, char text[WA
     if (!starts && step.action != VASSAL_AWAIT)
         return false;
     v->wait_us = 0;
+    if (succession_holds(v, text, WAIT_TEXT_BYTES))
+        return true;
     if (vassal_base_holds(v, step.action, text, WAIT_TEXT_BYTES))
         return true;
     if (starts)
@@ -529,6 +617,9 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     set_state(v, step.next, reason);
     if (actions[step.action])
         actions[step.action](v);
+    succession_follow(v);
+    if (step.next == VASSAL_READY && v->state == VASSAL_READY)
+        vassal_base_catch_up(v);
 }
 
 void vassal_speaks(struct vassal *v)

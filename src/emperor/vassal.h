@@ -24,6 +24,7 @@
 
 struct vassal;
 struct adoption;
+struct succession;
 
 #define VASSAL_ADDRESS_BYTES 108 /* of a base: unix(7) */
 
@@ -45,9 +46,13 @@ struct vassal_realm {
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
                                                                    be noted; may be NULL */
     void (*on_sos)(struct vassal_realm *r, struct vassal *v);   /* it calls for reinforcement */
-    void (*on_end)(struct vassal_realm *realm);                 /* a process was reaped */
-    void (*on_gone)(struct vassal_realm *r, struct vassal *v);  /* @v is for vassal_free() now, but
-                                                                   not before the loop is back */
+    void (*on_base)(struct vassal_realm *r,
+                    struct vassal *base); /* others get a newer application */
+    int (*on_outdated)(struct vassal_realm *r, struct vassal *v); /* is to be succeeded; returns 0
+                                                                     or a negative errno */
+    void (*on_end)(struct vassal_realm *realm);                   /* a process was reaped */
+    void (*on_gone)(struct vassal_realm *r, struct vassal *v); /* @v is for vassal_free() now, but
+                                                                  not before the loop is back */
 };
 
 /* One vassal: its configuration, its process, and what it said. Only vassal*.c write to it, and
@@ -60,6 +65,7 @@ struct vassal {
     struct monitor_item *item; /* the monitor's; NULL: the configuration is gone */
     unsigned zerg;             /* it reinforces another one: which it is, from 1; 0: it does not */
     struct vassal *lord;       /* that one; NULL: it needs nobody any more */
+    struct vassal *elder;      /* the one whose place it takes, or in whose it was; NULL: none's */
     struct stamp stamp;        /* of the configuration */
     uint64_t first_stamp_us;   /* the same when it was added */
     bool restored;  /* from the Emperor before an upgrade; its monitor has not told of it yet */
@@ -99,6 +105,10 @@ struct vassal {
     struct list awaits;        /* in realm->awaiting */
     uint64_t base_delay_us;    /* before its base is asked again */
     struct adoption *adoption; /* its base is asked for it; NULL: it is not */
+
+    struct succession *succession; /* another one takes its place, or has just taken it */
+    struct succession *succeeds;   /* it is that other one, or has what was there before */
+    uint32_t failed_base_pid, failed_base_generation; /* from which that failed */
 
     struct proc proc;               /* PROC_NONE: none runs */
     char pid_key[12];               /* in realm->by_pid */
@@ -160,6 +170,13 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
  * the process is told to end, and forgotten. */
 int vassal_adopt(struct vassal *v, struct launched *started) _must_check_;
 
+/* Each has the process of the other from now on, with all that belongs to it. Returns 0, or a
+ * negative errno if one of them has none now. */
+int vassal_exchange(struct vassal *a, struct vassal *b) _must_check_;
+
+/* Has it load its configuration again, in a state in which that may be. */
+void vassal_reload(struct vassal *v);
+
 /* Its base has forked it: takes over the process as vassal_adopt() does. */
 void vassal_born(struct vassal *v, struct launched *started);
 
@@ -187,10 +204,12 @@ void vassal_prepare(struct vassal *v);
 void vassal_beats(struct vassal *v);
 
 /* What its monitor says of its configuration; of a reinforcement, what is said of the one that it
- * reinforces. NULL: it is gone. */
+ * reinforces, and so on. NULL: it is gone. */
 static inline const struct monitor_item *vassal_item(const struct vassal *v)
 {
-    return v->lord ? v->lord->item : v->item;
+    const struct vassal *owner = v->lord ? v->lord : v->elder ? v->elder : v;
+
+    return owner->item;
 }
 
 static inline bool vassal_runs(const struct vassal *v)

@@ -78,6 +78,16 @@ int channel_open(struct channel *c, struct loop *l, int fd, const struct channel
     return r;
 }
 
+int channel_take(struct channel *c)
+{
+    int fd = c->io.fd;
+
+    if (fd >= 0)
+        loop_io_remove(c->loop, &c->io);
+    c->io.fd = -1;
+    return fd;
+}
+
 void channel_close(struct channel *c)
 {
     if (c->io.fd < 0)

@@ -34,5 +34,8 @@ int channel_open(struct channel *c, struct loop *l, int fd, const struct channel
  * not call on_closed. Handlers that are called from here may close @c but not free it. */
 void channel_drain(struct channel *c);
 
+/* Gives the descriptor away, as it is; -1: closed. */
+int channel_take(struct channel *c);
+
 /* Closes without calling on_closed. Does nothing to a closed one. */
 void channel_close(struct channel *c);

@@ -237,7 +237,8 @@ static void test_request(void **state)
                        .directory = "/v",
                        .cwd = "/home",
                        .sends_config = true,
-                       .socket_fd = STDIN_FILENO};
+                       .socket_fd = STDIN_FILENO,
+                       .older_fd = -1};
     struct adoption_request request = ADOPTION_REQUEST_NONE;
     struct launched ours = LAUNCHED_NONE;
     struct surroundings s = {0};

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: MIT
+"""What becomes of vassals when the base that they were forked from has something newer: each is
+succeeded by another one, which takes its place when it serves. They and their base are apps/foreign."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from harness import proc, programs, says, stats
+from harness.foreign import became, said
+from harness.load import Load
+
+BASE = "base.ini"
+
+
+class Empire:
+    """An Emperor whose vassals are forked from base.ini."""
+
+    def __init__(self, govern, vassals, folder):
+        self.vassals, self.folder = vassals, folder
+        self.address = f"{folder}/base.sock"
+        self.control = folder / "control.sock"
+        self._govern = govern
+        self.server = None
+        self.serial = 1
+
+    def govern(self, *arguments, **kw):
+        self.server = self._govern("--emperor-use-fork-server", self.address,
+                                   "--vassal-fork-base", BASE, "--emperor-control", self.control,
+                                   *arguments, **kw)
+        self.vassals.write(BASE, f"fork-server {self.address}\n")
+        self.forks(1)
+        return self.server
+
+    def forks(self, generation, **kw):
+        self.server.wait_line(rf"vassal {BASE}: forks vassals at .*, from generation {generation}$",
+                              **kw)
+
+    def renew(self, *words):
+        """The base has something new."""
+        self.serial += 1
+        lines = [f"fork-server {self.address}", f"n {self.serial}", *words]
+        self.vassals.write(BASE, "\n".join(lines) + "\n")
+        self.forks(self.serial)
+
+    def start(self, name="a.ini", text="loyal\n"):
+        """-> its pid"""
+        self.vassals.write(name, text)
+        became(self.server, name, "ready")
+        return self.of(name)["pid"]
+
+    def of(self, name="a.ini"):
+        return stats.wait(self.server.stats, name, lambda v: True)
+
+    def succeeded(self, name="a.ini", count=1):
+        """Until it is; -> its entry in the statistics then"""
+        self.server.wait_line(rf"vassal {name}: reloading -> ready, process \d+ has taken the place",
+                              count=count)
+        return self.of(name)
+
+    def kept(self, name="a.ini"):
+        return became(self.server, name, "ready", count=2)
+
+    def liegectl(self, *arguments):
+        return subprocess.run([programs.BUILD / "liegectl", "--socket", self.control, *arguments],
+                              text=True, capture_output=True, check=False,
+                              timeout=programs.PATIENCE)
+
+    def alone(self):
+        """Nobody is there but the base and those that are in the statistics."""
+        entries = stats.read(self.server.stats)["vassals"]
+        assert not [v["id"] for v in entries if "successor" in v["id"]]
+        assert sorted(self.server.children()) == sorted(v["pid"] for v in entries if v["pid"] > 0)
+
+
+@pytest.fixture
+def empire(govern, vassals, folder):
+    return Empire(govern, vassals, folder)
+
+
+def gone(empire, name="a.ini:successor"):
+    became(empire.server, name, "gone")
+
+
+@pytest.mark.plain
+def test_it_is_succeeded_by_one_from_the_newer_base(empire):
+    server = empire.govern()
+    pid = empire.start()
+    before = empire.of()
+    empire.renew()
+    v = empire.succeeded()
+    assert v["pid"] != pid and (v["adopted"], v["base_generation"]) == (1, 2)
+    assert v["respawns"] == before["respawns"] + 1 and v["loyal"] == 1
+    assert said(server, "a.ini", "stop")["byte"] == 2
+    gone(empire)
+    assert not proc.alive(pid)
+    empire.alone()
+    assert server.stop() == 0
+
+
+def test_all_are_and_as_many_at_a_time_as_start_at_a_time(empire):
+    empire.govern("--emperor-spawn-parallel", 2)
+    names = [f"{n}.ini" for n in range(8)]
+    pids = {name: empire.start(name) for name in names}
+    empire.renew()
+    for name in names:
+        v = empire.succeeded(name)
+        assert v["pid"] != pids[name] and v["base_generation"] == 2
+        gone(empire, f"{name}:successor")
+    empire.alone()
+
+
+def test_one_that_is_on_its_way_up_is_succeeded_when_it_is_there(empire):
+    server = empire.govern()
+    empire.vassals.write("a.ini", "unready\n")
+    pid = said(server, "a.ini", "started")["pid"]
+    empire.renew()
+    assert empire.of()["state"] == "starting"
+    empire.vassals.write("a.ini", "loyal\n")  # serves nobody: it is started anew, from the new one
+    became(server, "a.ini", "ready")
+    assert not proc.alive(pid) and empire.of()["base_generation"] == 2
+
+
+def test_its_log_and_its_files_are_those_of_the_new_one(empire, folder):
+    included = folder / "included"
+    included.write_text("")
+    server = empire.govern()
+    empire.start(text=f"loyal\nfile {included}\n")
+    empire.renew()
+    pid = empire.succeeded()["pid"]
+    lines = empire.liegectl("log", "a.ini").stdout
+    assert '"event": "gives way"' in lines and f'"event": "started", "pid": {pid}' in lines
+    gone(empire)
+    included.write_text("new\n")
+    assert said(server, "a.ini", "reloaded")["pid"] == pid
+
+
+def test_the_next_reload_is_one_as_any(empire):
+    server = empire.govern()
+    empire.start()
+    empire.renew()
+    pid = empire.succeeded()["pid"]
+    gone(empire)
+    empire.vassals.touch("a.ini")
+    assert said(server, "a.ini", "reloaded")["pid"] == pid
+
+
+def test_heartbeats_are_expected_of_who_has_begun_with_them(empire):
+    server = empire.govern("--emperor-required-heartbeat", 1)
+    empire.start(text="loyal\nbeats 1\n")
+    empire.renew()
+    pid = empire.succeeded()["pid"]
+    server.wait_line(r"vassal a.ini: ready -> reloading, it has sent no heartbeat for 1\.0 s")
+    assert said(server, "a.ini", "reloaded")["pid"] == pid
+
+
+def test_an_end_after_it_is_one_of_the_new_one(empire):
+    server = empire.govern("--emperor-throttle", 1)
+    empire.start()
+    empire.renew()
+    pid = empire.succeeded()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    became(server, "a.ini", "ready", count=3)
+    gone(empire)
+    empire.alone()
+
+
+@pytest.mark.parametrize("text, why", [
+    ("heir 1", "exited with code 1"), ("stubborn", "exited with code 1"),
+    ("heir 26", "exited with code 26"), ("heir-waits /nothing", "it is not ready in time")])
+def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why):
+    server = empire.govern("--emperor-start-timeout", 1, "--emperor-curse-tolerance", 1)
+    pid = empire.start(text=f"loyal\n{text}\n")
+    empire.renew()
+    assert why in empire.kept()
+    gone(empire)
+    v = empire.of()
+    assert (v["pid"], v["state"], v["base_generation"]) == (pid, "ready", 1)
+    empire.alone()
+    after = server.log.mark()
+    empire.vassals.write("a.ini", "loyal\n")  # is not tried again with this base
+    assert said(server, "a.ini", "reloaded", after=after)["pid"] == pid
+    became(server, "a.ini", "ready", after=after)
+    empire.renew()
+    assert empire.succeeded()["pid"] != pid
+
+
+def waiting_heir(empire, *more):
+    """A vassal that is being succeeded, by one that is not ready yet; -> the pids of both"""
+    pid = empire.start(text="\n".join(["loyal", f"heir-waits {empire.folder}/go", *more, ""]))
+    empire.renew()
+    heir = said(empire.server, "a.ini", "succeeds")["pid"]
+    return pid, heir
+
+
+def go(empire):
+    pathlib.Path(f"{empire.folder}/go").touch()
+
+
+def test_it_is_removed_meanwhile(empire):
+    server = empire.govern()
+    pids = waiting_heir(empire)
+    empire.vassals.remove("a.ini")
+    became(server, "a.ini", "gone")
+    gone(empire)
+    assert not proc.wait_gone(pids)
+    empire.alone()
+
+
+def test_it_is_stopped_and_started_meanwhile(empire):
+    empire.govern()
+    pids = waiting_heir(empire)
+    assert empire.liegectl("stop", "a.ini", "--wait").returncode == 0
+    gone(empire)
+    assert not proc.wait_gone(pids)
+    assert empire.liegectl("start", "a.ini", "--wait").returncode == 0
+    assert empire.of()["base_generation"] == 2
+    empire.alone()
+
+
+def test_it_dies_meanwhile(empire):
+    server = empire.govern("--emperor-throttle", 1)
+    pids = waiting_heir(empire)
+    os.kill(pids[0], signal.SIGKILL)
+    became(server, "a.ini", "ready", count=2)
+    gone(empire)
+    assert not proc.wait_gone(pids)
+    empire.alone()
+
+
+def test_its_successor_dies_meanwhile(empire):
+    empire.govern()
+    pids = waiting_heir(empire)
+    os.kill(pids[1], signal.SIGKILL)
+    assert "killed by signal 9" in empire.kept()
+    gone(empire)
+    assert empire.of()["pid"] == pids[0]
+    empire.alone()
+
+
+def test_its_configuration_changes_meanwhile(empire):
+    server = empire.govern()
+    pid, heir = waiting_heir(empire)
+    empire.vassals.write("a.ini", "loyal\nnew yes\n")
+    v = empire.succeeded()
+    assert v["pid"] not in (pid, heir) and v["respawns"] == 2
+    words = said(server, "a.ini", "started", count=2)
+    assert words["pid"] == v["pid"] and "new" in words["words"]
+    assert not proc.wait_gone([pid, heir])
+    empire.alone()
+
+
+def test_its_base_is_renewed_once_more_meanwhile(empire):
+    server = empire.govern()
+    pid, heir = waiting_heir(empire)
+    go(empire)
+    empire.renew()
+    stats.wait(server.stats, "a.ini", lambda v: v["base_generation"] == 3 and v["state"] == "ready")
+    assert not proc.wait_gone([pid, heir])
+
+
+def test_its_base_dies_meanwhile(empire):
+    empire.govern("--emperor-throttle", 1)
+    pid, heir = waiting_heir(empire)
+    os.kill(empire.of(BASE)["pid"], signal.SIGKILL)
+    go(empire)
+    assert empire.succeeded()["pid"] == heir
+
+
+def test_the_emperor_is_told_to_stop_meanwhile(empire):
+    server = empire.govern()
+    pids = waiting_heir(empire)
+    assert server.stop() == 0
+    assert not proc.wait_gone(pids, timeout=0)
+
+
+@pytest.mark.parametrize("when", ["under way", "almost over"])
+def test_the_emperor_is_upgraded_meanwhile(empire, when):
+    server = empire.govern("--emperor-curse-tolerance", 2)
+    pid, heir = waiting_heir(empire, *["deaf"] * (when == "almost over"))
+    if when == "almost over":
+        go(empire)
+        empire.succeeded()
+        became(server, "a.ini:successor", "stopping")
+    server.kill(signal.SIGUSR2)
+    server.wait_line("the upgrade is done")
+    go(empire)
+    if when == "under way":
+        v = empire.succeeded()
+        assert v["pid"] not in (pid, heir) and not proc.wait_gone([heir])
+    else:
+        server.wait_line(says.EMPEROR_READY, count=2)
+        assert empire.of()["pid"] == heir
+    assert not proc.wait_gone([pid])
+    gone(empire)
+
+
+def test_a_base_that_cannot_load_it_changes_nothing(empire):
+    server = empire.govern()
+    pid = empire.start()
+    empire.vassals.write(BASE, f"fork-server {empire.address}\nkept\n")
+    server.wait_line(rf"vassal {BASE}: reload failed")
+    assert empire.of()["pid"] == pid
+    assert server.log.find("a.ini:successor") == []
+
+
+def test_a_base_that_is_only_started_again_changes_nothing_until_a_reload(empire):
+    server = empire.govern("--emperor-throttle", 1)
+    pid = empire.start()
+    os.kill(empire.of(BASE)["pid"], signal.SIGKILL)
+    empire.forks(1, count=2)
+    assert empire.of()["pid"] == pid
+    assert server.log.find("a.ini:successor") == []
+    empire.vassals.touch("a.ini")
+    assert empire.succeeded()["pid"] != pid
+
+
+APP = """
+VERSION = "{}"
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [VERSION.encode()]
+"""
+
+
+@pytest.fixture
+def site(emperor, vassals, folder):
+    """An Emperor with a base that has loaded pages.py, and three vassals that serve what it has.
+    -> (the Emperor, their sockets)"""
+    names = ["one.ini", "two.ini", "three.ini"]
+    (folder / "pages.py").write_text(APP.format("first"))
+    vassals.write(BASE, f"[liege]\nfork-server = {folder}/base.sock\nearly-wsgi = {folder}/pages.py\n")
+    for name in names:
+        vassals.write(name, f"[liege]\nhttp-socket = {folder}/%n.sock\nprocesses = 2\n")
+    server = emperor("--emperor-use-fork-server", folder / "base.sock", "--vassal-fork-base", BASE)
+    for name in names:
+        became(server, name, "ready")
+    return server, {name: str(folder / name.replace(".ini", ".sock")) for name in names}
+
+
+@pytest.mark.plain
+def test_no_request_is_lost_when_the_application_of_a_base_is_updated(site, vassals, folder):
+    server, sockets = site
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(Load(at, keep_alive=2, per_request=2, pause=0.001))
+                 for at in sockets.values()]
+        for n in range(1, 4):
+            (folder / "pages.py").write_text(APP.format(f"update {n}"))
+            vassals.touch(BASE)
+            for name, load in zip(sockets, loads):
+                server.wait_line(rf"vassal {name}: reloading -> ready, process", count=n)
+                became(server, f"{name}:successor", "gone", count=n)
+                load.wait_for(50)
+    for load in loads:
+        load.assert_clean()
+        assert set(load.bodies) == {b"first", b"update 1", b"update 2", b"update 3"}
+
+
+@pytest.mark.plain
+def test_an_application_that_does_not_load_changes_nothing(site, vassals, folder):
+    server, sockets = site
+    with Load(sockets["one.ini"], keep_alive=2, per_request=2) as load:
+        (folder / "pages.py").write_text("import nothing_of_this_name\n")
+        vassals.touch(BASE)
+        assert "nothing_of_this_name" in became(server, BASE, "ready", count=2)
+        load.wait_for(50)
+    load.assert_clean()
+    assert set(load.bodies) == {b"first"}
+    assert stats.vassal(server.stats, BASE)["generation"] == 1
