@@ -67,7 +67,8 @@ struct master {
     bool announcing;            /* the current generation serves, and it is not said yet */
     struct loop_timer patience; /* with those before it, then */
     bool has_served;
-    bool loyal;
+    bool loyal; /* has answered a request */
+    bool loyal_said;
     bool reload_wanted, chain_wanted;
     struct size size;
     struct scaler scaler;      /* cheaper */

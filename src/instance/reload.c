@@ -33,13 +33,21 @@ static void on_zygote(struct generation *g)
         fork_server_tell(&m->fork_server, &m->link);
 }
 
+/* Not before it is said that it serves, although it does: whoever hears this takes it for that. */
+static void say_loyal(struct master *m)
+{
+    if (m->loyal && !m->loyal_said && m->has_served) {
+        link_send(&m->link, VASSAL_BYTE_LOYAL);
+        m->loyal_said = true;
+    }
+}
+
 static void on_loyal(struct generation *g)
 {
     struct master *m = g->owner_data;
 
-    if (!m->loyal)
-        link_send(&m->link, VASSAL_BYTE_LOYAL);
     m->loyal = true;
+    say_loyal(m);
 }
 
 static void on_reload_request(struct generation *g, int worker)
@@ -284,8 +292,6 @@ static void announce_base(struct master *m)
     if (!fork_server_exists(&m->fork_server))
         return;
     fork_server_tell(&m->fork_server, &m->link);
-    if (!m->loyal)
-        link_send(&m->link, VASSAL_BYTE_LOYAL);
     m->loyal = true;
 }
 
@@ -324,6 +330,7 @@ static void announce(struct master *m)
     reload_tell_service(m);
     m->has_served = true;
     announce_base(m);
+    say_loyal(m);
 }
 
 void reload_announce_in_time(struct master *m)

@@ -15,6 +15,8 @@ from harness.base import (BASE, FAILED, KEPT, LOG, OLDER, READY, SOCKET, SURROUN
                           surroundings)
 from harness.client import Connection, get
 from harness.programs import PATIENCE
+from harness.ruler import ACCEPTING, LOYAL
+from harness.ruler import READY as READY_BYTE
 
 APP = """
 import contextlib, json, os, resource
@@ -80,7 +82,7 @@ def test_a_vassal_is_forked_by_what_an_emperor_of_uwsgi_says(folder, base):
     b = base()
     path, address = vassal_file(folder)
     v = b.adopt("--ini", path, status=False)
-    assert v.pipe.recv(1) == b"\x01"
+    assert v.pipe.recv(1) == bytes([READY_BYTE])
     assert ask(address)["version"] == 1
     assert proc.parent(v.pid) == os.getpid()
     assert os.getpgid(v.pid) == v.pid
@@ -335,6 +337,35 @@ def test_a_vassal_that_stops_gives_way_to_nobody(folder, base):
     assert "cannot take over" in w.hear(FAILED)[2]
     assert w.wait() == 1
     assert v.wait() == 0
+
+
+HALF = """
+import liege, os, time
+
+def wait_in_the_second():
+    if liege.worker_id() == 2:
+        os.mkfifo("gate")
+        open("gate").read()
+
+liege.post_fork_hook = wait_in_the_second
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [b"here"]
+"""
+
+
+def test_that_a_request_was_answered_is_not_said_before_that_it_serves(instance, folder, ruler):
+    """Who hears the one takes it for the other, and it is not ready while a worker is on its way."""
+    server = instance("wsgi-file = {folder}/half.py\nprocesses = 2", {"half.py": HALF}, wait=False,
+                      **ruler.arguments())
+    gate = folder / "gate"
+    while not gate.exists():
+        os.sched_yield()
+    assert get(str(server.address)).body == b"here"
+    gate.write_text("")
+    ruler.wait(LOYAL)
+    assert [byte for byte, _ in ruler.heard] == [READY_BYTE, ACCEPTING, LOYAL]
 
 
 @pytest.mark.parametrize("line", ["http-socket = :0", "lazy-apps = true", "cheaper = 1",
