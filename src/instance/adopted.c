@@ -149,7 +149,8 @@ static int take_log(int *fd, struct errmsg *err)
 }
 
 /* Makes of this process what @request says. */
-static int settle(struct adoption_request *request, struct liege_list *ret_env, struct errmsg *err)
+static int settle(struct adoption_request *request, const struct liege_list *of_base,
+                  struct liege_list *ret_env, struct errmsg *err)
 {
     _cleanup_(surroundings_done) struct surroundings s = {0};
     const int fd = request->fds[ADOPTION_SURROUNDINGS];
@@ -162,7 +163,7 @@ static int settle(struct adoption_request *request, struct liege_list *ret_env, 
     if (r < 0)
         return r;
     const char *const none[] = {NULL};
-    char *const *from = fd >= 0 ? s.environ.items : environ;
+    char *const *from = fd >= 0 ? s.environ.items : of_base->items;
     r = set_environment(request, from ? (const char *const *)from : none, ret_env);
     if (r == 0)
         r = install_environment(ret_env);
@@ -172,7 +173,8 @@ static int settle(struct adoption_request *request, struct liege_list *ret_env, 
     return r < 0 ? errmsg_set_errno(err, r, "environment") : 0;
 }
 
-_noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps, int fd)
+_noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps,
+                             const struct liege_list *of_base, int fd)
 {
     static struct adoption_request request; /* what is in these lives as long as the process */
     static struct source_cache sources;
@@ -191,7 +193,7 @@ _noreturn_ void adopted_main(const struct child_start *start, const struct apps 
     if (r == 0)
         r = adoption_receive(fd, &request, &err);
     if (r == 0)
-        r = settle(&request, &env, &err);
+        r = settle(&request, of_base, &env, &err);
     if (r < 0)
         give_up(fd, &err);
     if (adoption_answer(fd) < 0)

@@ -17,6 +17,7 @@ struct warm {
 
 /* The life of a process that the zygote of a base has just forked, as its Emperor's child: answers
  * on @fd, the Emperor's connection, and is the master of an instance of its own. @start is the
- * zygote's, @apps what it has loaded. The interpreters are not run in it, but in its own zygotes.
- */
-_noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps, int fd);
+ * zygote's, @apps what it has loaded, @of_base the environment if the Emperor sends none. The
+ * interpreters are not run in it, but in its own zygotes. */
+_noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps,
+                             const struct liege_list *of_base, int fd);

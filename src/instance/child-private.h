@@ -14,6 +14,7 @@
 /* What a process that runs applications has loaded. */
 struct loaded {
     struct apps apps;
+    struct liege_list environ; /* of a base: as it was before its settings changed it */
     struct static_site *site;
 };
 

@@ -17,7 +17,9 @@ static void serve(struct local_server *s, int fd, const struct ucred *peer)
     const struct generation *g = f->generation(f->data);
 
     if (peer->pid != f->emperor) {
-        if (local_server_may_log(s))
+        bool known = peer->pid == f->stranger.pid && peer->uid == f->stranger.uid;
+        f->stranger = *peer;
+        if (!known && local_server_may_log(s))
             log_warning("%s: process %d of user %d is refused: only the Emperor has vassals forked",
                         s->option, (int)peer->pid, (int)peer->uid);
         return;

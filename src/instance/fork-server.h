@@ -13,6 +13,7 @@ struct fork_server {
     struct local_server server;
     char *address; /* as the Emperor knows it: absolute */
     pid_t emperor;
+    struct ucred stranger; /* who was refused last, and named in the log */
     const struct generation *(*generation)(void *data); /* to be forked from; NULL: none */
     void *data;
 };

@@ -16,6 +16,7 @@
 #include "base/hugepages.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/strv.h"
 #include "base/title.h"
 #include "instance/adopted.h"
 #include "instance/child-private.h"
@@ -51,7 +52,7 @@ static void say_no_worker(const struct child_start *start, const struct message 
 static void begin_vassal(const struct child_start *start, const struct loaded *loaded,
                          const struct message *order)
 {
-    adopted_main(start, &loaded->apps, order->fds[0]);
+    adopted_main(start, &loaded->apps, &loaded->environ, order->fds[0]);
 }
 
 static void say_no_vassal(const struct child_start *start, const struct message *order, int error)
@@ -107,6 +108,10 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
     if (r < 0)
         return errmsg_set_errno(err, r, "fork-check");
     stacks_prepare();
+    if (start->registry->instance.fork_server)
+        r = strv_copy(&ret->environ, (const char *const *)environ);
+    if (r < 0)
+        return errmsg_set_errno(err, r, "environment");
     r = child_load(start, ret, err);
     if (r == 0)
         (void)sources_tell(&ret->apps, start->channel_fd, true);
