@@ -203,6 +203,8 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
     loop_measure(l, &c->pulse);
     list_init(&c->gone);
     list_init(&c->realm.awaiting);
+    list_init(&c->realm.woken);
+    loop_task_init(&c->realm.go_on, vassal_base_go_on);
     loop_task_init(&c->bury, bury);
     loop_task_init(&c->reap, reap);
 }
@@ -212,6 +214,7 @@ void court_done(struct court *c)
     struct vassal *v = NULL;
 
     loop_task_cancel(&c->bury);
+    loop_task_cancel(&c->realm.go_on);
     loop_task_cancel(&c->reap);
     LIST_FOREACH (it, &c->gone)
         (void)vassal_free(container_of(it, struct vassal, departed));

@@ -15,6 +15,8 @@
 #include "base/strv.h"
 #include "emperor/adoption.h"
 
+#define AT_ONCE 64 /* of those that have waited for a base: a thousand would take a while */
+
 /* Takes "//", "/./" and "/DIRECTORY/../" out of an absolute path. */
 static void shorten(char *path)
 {
@@ -119,22 +121,29 @@ static int put_offer(struct vassal *v, const char *address)
     return r;
 }
 
-static void wake(struct vassal_realm *realm, const char *address)
+void vassal_base_go_on(struct loop_task *t)
 {
-    struct list woken;
+    struct vassal_realm *realm = container_of(t, struct vassal_realm, go_on);
+    struct list *it = NULL;
 
-    list_init(&woken);
-    LIST_FOREACH (it, &realm->awaiting)
-        if (strcmp(container_of(it, struct vassal, awaits)->base, address) == 0) {
-            list_remove(it);
-            list_append(&woken, it);
-        }
-    for (struct list *it = NULL; (it = list_first(&woken));) {
+    for (int i = 0; i < AT_ONCE && (it = list_first(&realm->woken)); i++) {
         struct vassal *v = container_of(it, struct vassal, awaits);
         list_remove(it);
         v->base_delay_us = 0;
         vassal_handle(v, VASSAL_BASE_CAME, "its base is there");
     }
+    if (!list_empty(&realm->woken))
+        loop_task_queue(realm->loop, t);
+}
+
+static void wake(struct vassal_realm *realm, const char *address)
+{
+    LIST_FOREACH (it, &realm->awaiting)
+        if (strcmp(container_of(it, struct vassal, awaits)->base, address) == 0) {
+            list_remove(it);
+            list_append(&realm->woken, it);
+        }
+    loop_task_queue(realm->loop, &realm->go_on);
 }
 
 void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation)

@@ -22,6 +22,9 @@ struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *addr
  * who wait for it go on. 0: none can be forked now. */
 void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation);
 
+/* Those who have waited go on, some in each round of the loop. */
+void vassal_base_go_on(struct loop_task *t);
+
 /* The process of @v has ended. */
 void vassal_base_withdraw(struct vassal *v);
 

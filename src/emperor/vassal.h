@@ -43,6 +43,8 @@ struct vassal_realm {
     struct hash by_address; /* of on-demand sockets -> struct vassal */
     struct hash bases;      /* address at which others are forked -> struct vassal */
     struct list awaiting;   /* struct vassal: those whose base is not there */
+    struct list woken;      /* those whose base has come, */
+    struct loop_task go_on; /* with whom it goes on */
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
                                                                    be noted; may be NULL */
     void (*on_sos)(struct vassal_realm *r, struct vassal *v);   /* it calls for reinforcement */
@@ -102,7 +104,7 @@ struct vassal {
     struct list asked;                 /* struct adoption: those that it is to fork */
     unsigned n_asked;
 
-    struct list awaits;        /* in realm->awaiting */
+    struct list awaits;        /* in realm->awaiting, realm->woken */
     uint64_t base_delay_us;    /* before its base is asked again */
     struct adoption *adoption; /* its base is asked for it; NULL: it is not */
 
