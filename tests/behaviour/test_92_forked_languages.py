@@ -7,7 +7,6 @@ import os
 
 import pytest
 
-from harness import proc
 from harness.base import FAILED, READY, SURROUNDINGS, Base, surroundings
 from harness.client import get
 
@@ -55,9 +54,6 @@ sub {
     return [200, [], ["$value$@"]];
 };
 """
-# What each process draws for itself.
-DRAWN = ("random.random()", "secrets.token_hex()", "uuid.uuid4()", "uuid.uuid1()", "ssl.RAND_bytes(16)",
-         "os.urandom(16)")
 
 
 @pytest.fixture
@@ -166,55 +162,6 @@ def test_a_reload_gives_them_what_is_in_the_file_then(base, vassal):
     v.reload()
     assert v.value("os.environ.get('A'), os.environ['B'], sys.argv[1]") == (None, "2", "b")
     assert len(b.server.log.find("loading")) == 2
-
-
-def test_no_two_processes_draw_the_same_numbers(base, vassal):
-    b = base("early-wsgi = app.py\nearly-psgi = app.psgi")
-    vassals = [vassal(b, f"v{i}", "mount = /python=app.py\nmount = /perl=app.psgi\nprocesses = 2").serving()
-               for i in range(2)]
-    drawn = {}
-    for v in vassals:
-        pids = set()
-        while len(pids) < 2:
-            *numbers, pid = ast.literal_eval(
-                v.ask(f"[*map(str, ({', '.join(DRAWN)})), os.getpid()]", "/python"))
-            pids.add(pid)
-            drawn.setdefault(pid, numbers)
-        pids = set()
-        while len(pids) < 2:
-            pid, *numbers = v.ask("join ' ', $$, rand, List::Util::shuffle(1 .. 20)", "/perl").split()
-            pids.add(pid)
-            drawn[int(pid)] += [numbers[0], " ".join(numbers[1:])]
-    assert len(drawn) == 4
-    for same in zip(*drawn.values()):
-        assert len(set(same)) == 4, same
-
-
-def test_each_knows_who_it_is(base, vassal):
-    b = base("early-wsgi = app.py\nearly-psgi = app.psgi")
-    v = vassal(b, settings="mount = /python=app.py\nmount = /perl=app.psgi").serving()
-    zygote, worker = sorted(proc.children(v.process.pid))
-    expression = ("os.getpid(), os.getppid(), threading.get_native_id(), threading.main_thread().native_id,"
-                  " liege.masterpid(), forks[-1]")
-    pid, ppid, native, main, master, forked = ast.literal_eval(v.ask(expression, "/python"))
-    assert {pid, native, main, forked} == {worker}
-    assert {ppid, master} == {v.process.pid}
-    assert v.ask("join ' ', $$, getppid, liege::masterpid()", "/perl") == (
-        f"{worker} {v.process.pid} {v.process.pid}")
-
-
-def test_what_the_base_has_written_is_written_once(folder, base, vassal):
-    b = base("early-wsgi = app.py\nearly-psgi = app.psgi")
-    for i in range(3):
-        v = vassal(b, f"v{i}", "mount = /python=app.py\nmount = /perl=app.psgi").serving()
-        v.ask("logging.info('vassal') or report.flush() or print('whole')", "/python")
-        v.ask("$report->flush; print qq(whole\\n)", "/perl")
-        v.stop()
-    assert (folder / "python.log").read_text() == "loaded\n" + "vassal\n" * 3
-    assert (folder / "report").read_text() == "of the base\n"
-    assert (folder / "report.perl").read_text() == "of the base\n"
-    text = b.server.log.text()
-    assert text.count("half a line, ") == text.count("half a line of Perl, ") == 1
 
 
 @pytest.mark.parametrize("settings, path, answer", [
