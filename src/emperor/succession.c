@@ -217,13 +217,16 @@ void succession_hear(struct vassal *v, enum vassal_state next)
         drop(s, "the one whose place it was to take does not need it");
 }
 
+/* That it has begun to serve does not count: the one of before has to have heard of it, which is so
+ * when the successor says that it is ready. */
 void succession_follow(struct vassal *successor)
 {
     struct succession *s = successor->succeeds;
+    bool ready = successor->state == VASSAL_READY;
 
-    if (!s || s->exchanged || s->dropped)
+    if (!s || s->exchanged || s->dropped || (ready && successor->ready_mono_us == 0))
         return;
-    if (successor->state == VASSAL_READY)
+    if (ready)
         loop_task_queue(s->court->realm.loop, &s->task);
     else if (successor->state != VASSAL_NEW && successor->state != VASSAL_WAITING &&
              successor->state != VASSAL_STARTING)

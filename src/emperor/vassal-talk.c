@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "emperor/succession.h"
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal.h"
@@ -35,6 +36,7 @@ static void on_ready(struct vassal *v)
         loop_timer_clear(v->realm->loop, &v->heart);
     vassal_handle(v, VASSAL_SAID_READY, "it serves after %.2f s",
                   (double)(now - v->asked_mono_us) / US_PER_SEC);
+    succession_follow(v);
 }
 
 /* Who counts its generations has said so on the status channel before: if this were taken for news,
