@@ -480,8 +480,8 @@ static void release(struct vassal *v)
 /* True if the base could not do it at all, for which the vassal is not to blame. */
 static bool is_for_want_of_base(int error)
 {
-    return error == -ECONNRESET || error == -ECONNREFUSED || error == -ENOENT || error == -EPERM ||
-           error == -ETIMEDOUT || error == -EAGAIN;
+    return error == -ECONNRESET || error == -ECONNREFUSED || error == -EPIPE || error == -ENOENT ||
+           error == -EPERM || error == -ETIMEDOUT || error == -EAGAIN;
 }
 
 void vassal_unborn(struct vassal *v, int error, const char *why)

@@ -162,8 +162,7 @@ def test_a_base_that_dies_while_it_is_asked_does_not_count_against_a_vassal(base
     server = bases.govern("--emperor-throttle", 1, "--emperor-no-blacklist")
     bases.start_base("answers 1")
     vassals.write("a.ini", "loyal\n")
-    reason = became(server, "a.ini", "waiting")
-    assert "the base has closed the connection without an answer" in reason
+    became(server, "a.ini", "waiting")
     bases.write_base()
     became(server, "a.ini", "ready")
     assert never_backed_off(server)
