@@ -370,3 +370,45 @@ def test_an_application_that_does_not_load_changes_nothing(site, vassals, folder
     load.assert_clean()
     assert set(load.bodies) == {b"first"}
     assert stats.vassal(server.stats, BASE)["generation"] == 1
+
+
+def test_hooks_are_run_for_each_process(empire, folder):
+    server = empire.govern(
+        "--hook-as-emperor-before-vassal", f"exec:echo before $UWSGI_VASSAL_CONFIG >> {folder}/hooks",
+        "--hook-as-emperor", f"exec:echo $UWSGI_VASSAL_PID >> {folder}/hooks",
+        "--vassals-stop-hook", f"echo stop >> {folder}/hooks; true")
+    pid = empire.start()
+    empire.renew()
+    heir = empire.succeeded()["pid"]
+    gone(empire)
+    assert server.stop() == 0
+    lines = (folder / "hooks").read_text().splitlines()
+    assert lines.count("before a.ini") == 2 and lines.count("stop") == 2  # with that of the base
+    assert lines.index(str(pid)) < lines.index(str(heir))
+
+
+def test_a_given_configuration_goes_to_the_successor(emperor, vassals, folder):
+    """It is in no file, and is sent over a pipe."""
+    (folder / "pages.py").write_text(APP.format("first"))
+    vassals.write(BASE, f"[liege]\nfork-server = {folder}/base.sock\nearly-wsgi = {folder}/pages.py\n")
+    server = emperor("--emperor-use-fork-server", folder / "base.sock", "--vassal-fork-base", BASE,
+                     "--emperor-control", folder / "control.sock")
+
+    def add(processes):
+        done = subprocess.run(
+            [programs.BUILD / "liegectl", "--socket", folder / "control.sock", "add", "shop.ini",
+             "--wait"], text=True, timeout=programs.PATIENCE, check=False,
+            input=f"[liege]\nhttp-socket = {folder}/shop.sock\nprocesses = {processes}\n")
+        assert done.returncode == 0
+
+    add(1)
+    with Load(folder / "shop.sock", keep_alive=1, per_request=1) as load:
+        (folder / "pages.py").write_text(APP.format("second"))
+        vassals.touch(BASE)
+        server.wait_line("vassal shop.ini: reloading -> ready, process")
+        became(server, "shop.ini:successor", "gone")
+        add(2)
+        assert stats.wait(server.stats, "shop.ini", lambda v: v["workers"] == 2)["adopted"] == 1
+        load.wait_for(20)
+    load.assert_clean()
+    assert set(load.bodies) == {b"first", b"second"}
