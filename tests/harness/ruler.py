@@ -44,9 +44,12 @@ class Ruler:
         self.pipe.send(bytes([byte]))
 
     def _hear(self, seconds):
+        """-> whether the vassal can say more"""
+        said = b"\0"
         if select.select([self.pipe], [], [], max(0, seconds))[0]:
-            now = time.monotonic()
-            self.heard += [(byte, now) for byte in self.pipe.recv(64)]
+            now, said = time.monotonic(), self.pipe.recv(64)
+            self.heard += [(byte, now) for byte in said]
+        return said != b""
 
     def times(self, byte):
         return [when for b, when in self.heard if b == byte]
@@ -56,8 +59,8 @@ class Ruler:
         deadline = time.monotonic() + timeout
         while len(self.times(byte)) < count:
             left = deadline - time.monotonic()
-            assert left > 0, f"{count} times {byte} expected, heard {[b for b, _ in self.heard]}"
-            self._hear(left)
+            assert left > 0 and self._hear(left), \
+                f"{count} times {byte} expected, heard {[b for b, _ in self.heard]}"
         return self.times(byte)[count - 1]
 
     def hears_nothing(self, byte, seconds):
