@@ -102,14 +102,14 @@ class Emperor:
         patiently(ready, limit, f"{self.name}: {n} vassals are not ready")
 
 
-def patiently(ask, limit, complaint):
+def patiently(ask, limit, complaint, pause=0.005):
     """Asks until there is an answer that is not false. -> it"""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError):
             if found := ask():
                 return found
-        time.sleep(0.005)
+        time.sleep(pause)
     raise BenchError(f"{complaint} after {limit:g} s")
 
 
