@@ -18,9 +18,8 @@
 #include "base/log.h"
 #include "base/meminfo.h"
 
-#define LIMIT_US  (60 * US_PER_SEC) /* for all of them */
-#define NICENESS  10                /* whoever serves comes first */
-#define MAX_DEPTH 16                /* of children of children */
+#define LIMIT_US (60 * US_PER_SEC) /* for all of them */
+#define NICENESS 10                /* whoever serves comes first */
 
 struct memory_row {
     pid_t pid;
@@ -29,39 +28,63 @@ struct memory_row {
 
 /* In the child */
 
-static void measure_tree(pid_t pid, int depth, struct vassal_memory *sum);
+/* A process, and those behind it. */
+struct tree {
+    pid_t *pids;
+    size_t n_pids;
+};
 
-static void measure_children(pid_t pid, const char *thread, int depth, struct vassal_memory *sum)
+static void add_children(struct tree *t, const char *text)
 {
-    _cleanup_free_ char *text = NULL;
-    char path[64];
-    size_t len = 0;
+    char *end = NULL;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", (int)pid, thread);
-    if (file_read_all(path, (size_t)1 << 20, &text, &len) < 0)
-        return;
-    char *at = text, *end = NULL;
-    for (long child = strtol(at, &end, 10); end != at; child = strtol(at, &end, 10)) {
-        measure_tree((pid_t)child, depth + 1, sum);
-        at = end;
+    for (long pid = strtol(text, &end, 10); end != text; pid = strtol(text, &end, 10)) {
+        pid_t *more = realloc(t->pids, (t->n_pids + 1) * sizeof(*more));
+        if (!more)
+            return;
+        t->pids = more;
+        more[t->n_pids++] = (pid_t)pid;
+        text = end;
     }
 }
 
-static void measure_tree(pid_t pid, int depth, struct vassal_memory *sum)
+static void add_children_of(struct tree *t, pid_t pid)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    for (const struct dirent *e = NULL; tasks && (e = readdir(tasks));) {
+        _cleanup_free_ char *text = NULL;
+        size_t len = 0;
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%.20s/children", (int)pid, e->d_name);
+        if (e->d_name[0] != '.' && file_read_all(path, (size_t)1 << 20, &text, &len) == 0)
+            add_children(t, text);
+    }
+    if (tasks)
+        (void)closedir(tasks);
+}
+
+static void measure_process(pid_t pid, struct vassal_memory *sum)
 {
     const struct meminfo_shares shares = meminfo_get_shares(pid);
-    char path[64];
 
     sum->pss_bytes += shares.pss_bytes;
     sum->uss_bytes += shares.uss_bytes;
     sum->largest_bytes = MAX(sum->largest_bytes, meminfo_get(pid).resident_bytes);
-    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-    DIR *tasks = depth < MAX_DEPTH ? opendir(path) : NULL;
-    for (const struct dirent *e = NULL; tasks && (e = readdir(tasks));)
-        if (e->d_name[0] != '.')
-            measure_children(pid, e->d_name, depth, sum);
-    if (tasks)
-        (void)closedir(tasks);
+}
+
+static void measure_tree(pid_t pid, struct vassal_memory *sum)
+{
+    struct tree t = {.pids = NULL};
+
+    measure_process(pid, sum);
+    add_children_of(&t, pid);
+    for (size_t i = 0; i < t.n_pids; i++) {
+        measure_process(t.pids[i], sum);
+        add_children_of(&t, t.pids[i]);
+    }
+    free(t.pids);
 }
 
 static int measure_all(const void *data)
@@ -71,7 +94,7 @@ static int measure_all(const void *data)
     (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     for (size_t i = 0; i < m->n_rows; i++)
         if (m->rows[i].pid > 0)
-            measure_tree(m->rows[i].pid, 0, &m->rows[i].sum);
+            measure_tree(m->rows[i].pid, &m->rows[i].sum);
     return 0;
 }
 
