@@ -60,7 +60,7 @@ static void give_up(struct vassal *v, int error, const char *why)
     struct vassal_realm *realm = v->realm;
     char address[VASSAL_ADDRESS_BYTES];
 
-    memcpy(address, v->base, sizeof(address));
+    memcpy(address, v->life.base, sizeof(address));
     adoption_end(v);
     vassal_unborn(v, error, why);
     vassal_base_has_room(realm, address);
@@ -86,7 +86,7 @@ static int hear(struct adoption *a)
     a->ours = LAUNCHED_NONE;
     adoption_end(v);
     vassal_born(v, &born);
-    vassal_base_has_room(v->realm, v->base);
+    vassal_base_has_room(v->realm, v->life.base);
     return r;
 }
 
@@ -116,15 +116,16 @@ static int ask(struct adoption *a, struct errmsg *err)
 
     if (!a->base)
         return errmsg_set(err, -ECONNRESET, "its base is gone");
-    int fd = adoption_connect(v->base, a->base->proc.pid);
+    int fd = adoption_connect(v->life.base, a->base->proc.pid);
     if (fd == -EAGAIN && clock_now_us() < a->until_us) {
         loop_timer_set(loop_of(a), &a->timer, clock_now_us() + AGAIN_US);
         return 0;
     }
     if (fd == -EPERM)
-        return errmsg_set(err, fd, "it is not vassal %s that listens at %s", a->base->id, v->base);
+        return errmsg_set(err, fd, "it is not vassal %s that listens at %s", a->base->id,
+                          v->life.base);
     if (fd < 0)
-        return errmsg_set_errno(err, fd, "cannot connect to %s", v->base);
+        return errmsg_set_errno(err, fd, "cannot connect to %s", v->life.base);
     int r = adoption_send(fd, &a->request);
     if (r < 0) {
         (void)close(fd);
@@ -172,7 +173,7 @@ static int adoption_new(struct vassal *v, struct adoption **ret)
 
 int adoption_begin(struct vassal *v, struct errmsg *err)
 {
-    struct vassal *base = vassal_base_at(v->realm, v->base);
+    struct vassal *base = vassal_base_at(v->realm, v->life.base);
     struct launch how = vassal_launch(v);
     struct adoption *a = NULL;
 
@@ -189,8 +190,8 @@ int adoption_begin(struct vassal *v, struct errmsg *err)
     a->until_us = clock_now_us() + LIMIT_US;
     list_append(&base->asked, &a->link);
     base->n_asked++;
-    v->base_pid = (uint32_t)base->proc.pid;
-    v->base_generation = base->offers_generation;
+    v->life.base_pid = (uint32_t)base->proc.pid;
+    v->life.base_generation = base->offers_generation;
     r = ask(a, err);
     if (r < 0)
         adoption_end(v);

@@ -6,8 +6,8 @@
 
 /* A request to a base to fork a vassal (ipc/adoption.h), from the connection to the answer. */
 
-/* Asks the base at v->base. Returns 0, and vassal_born() or vassal_unborn() comes from the loop; or
- * a negative errno with @err, and neither does. */
+/* Asks the base at v->life.base. Returns 0, and vassal_born() or vassal_unborn() comes from the
+ * loop; or a negative errno with @err, and neither does. */
 int adoption_begin(struct vassal *v, struct errmsg *err) _must_check_;
 
 /* Nobody waits for it any more. */

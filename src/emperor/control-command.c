@@ -119,7 +119,7 @@ static bool settle_outcome(struct control_client *cl, const struct vassal *v)
 
     if (p == MOVING || (v->question && v->state != VASSAL_GONE))
         return false;
-    if (!down && p == UP && v->kept)
+    if (!down && p == UP && v->life.kept)
         put_outcome(cl, v, "the new generation could not be started, the old one goes on serving");
     else if (!down && p == FAILED)
         put_outcome(cl, v, "it does not run");

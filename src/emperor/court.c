@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -149,7 +150,7 @@ static void on_base(struct vassal_realm *realm, struct vassal *base)
     struct vassal *v = NULL;
 
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
-        if (v->state != VASSAL_STARTING && v->base_pid == (uint32_t)base->proc.pid)
+        if (v->state != VASSAL_STARTING && v->life.base_pid == (uint32_t)base->proc.pid)
             vassal_base_catch_up(v);
 }
 
@@ -189,6 +190,7 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
                 const char *binary, const char *const *environ)
 {
     *c = (struct court){
+        .pid = getpid(),
         .realm = {.loop = l,
                   .conf = conf,
                   .binary = binary,
@@ -296,7 +298,7 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
     v->stray = false;
     v->unsettled = false;
     v->monitor = m;
-    v->place = m->place;
+    v->life.place = m->place;
     vassal_set_item(v, item);
     for (size_t i = 0; m->ops->include && i < v->n_files; i++) {
         m->ops->include(m, item, v->files[i].path);
@@ -349,7 +351,7 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
     }
     if (v) {
         v->monitor = m;
-        v->place = m->place;
+        v->life.place = m->place;
         vassal_set_item(v, item);
         restart(v);
         return;
@@ -368,7 +370,7 @@ static void on_added(struct court *c, struct monitor *m, struct monitor_item *it
 static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor_event event)
 {
     vassal_set_item(v, item);
-    if (v->place != v->monitor->place)
+    if (v->life.place != v->monitor->place)
         renew(v, VASSAL_MOVED, "the directory it runs in is another one now");
     else if (vassal_base_differs(v))
         renew(v, VASSAL_MOVED, "its base is another one now");

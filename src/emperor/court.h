@@ -10,6 +10,7 @@ struct memory;
 /* The vassals of an Emperor, by their ids, and what monitors mean to them. */
 struct court {
     struct vassal_realm realm;
+    pid_t pid;             /* the Emperor's */
     struct hash vassals;   /* id -> struct vassal */
     unsigned n_zergs;      /* vassals that reinforce others */
     unsigned last_zerg;    /* number of the last one */

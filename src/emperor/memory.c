@@ -129,8 +129,8 @@ static void on_measured(void *data, const siginfo_t *end)
             vassal_runs(v) ? bsearch(&key, m->rows, m->n_rows, sizeof(key), compare_rows) : NULL;
         if (!row || row->sum.pss_bytes == 0)
             continue;
-        v->memory = row->sum;
-        v->memory.measured = now;
+        v->life.memory = row->sum;
+        v->life.memory.measured = now;
     }
     forget_rows(m);
     if (m->on_end)
@@ -196,9 +196,9 @@ uint64_t memory_saved_by(const struct court *c, const struct vassal *base)
     uint64_t bytes = 0;
 
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
-        if (v->adopted && vassal_runs(v) && strcmp(v->base, base->offers) == 0 &&
-            v->memory.largest_bytes > v->memory.pss_bytes)
-            bytes += v->memory.largest_bytes - v->memory.pss_bytes;
+        if (v->life.adopted && vassal_runs(v) && strcmp(v->life.base, base->offers) == 0 &&
+            v->life.memory.largest_bytes > v->life.memory.pss_bytes)
+            bytes += v->life.memory.largest_bytes - v->life.memory.pss_bytes;
     return bytes;
 }
 

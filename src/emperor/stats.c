@@ -16,6 +16,8 @@
  */
 #define MEMORY_AGE_US (30 * US_PER_SEC)
 
+#define MANY 100 /* vassals: of more the document takes longer than a fork */
+
 static void put_process(json_t *j, const struct vassal *v)
 {
     bool ending = v->state == VASSAL_STOPPING || v->state == VASSAL_RESTARTING ||
@@ -26,8 +28,8 @@ static void put_process(json_t *j, const struct vassal *v)
 
     (void)json_object_set_new(j, "pid", json_integer(vassal_runs(v) ? v->proc.pid : -1));
     json_put_flag(j, "ready", serves);
-    json_put_flag(j, "accepting", v->accepting);
-    json_put_flag(j, "loyal", v->loyal);
+    json_put_flag(j, "accepting", v->life.accepting);
+    json_put_flag(j, "loyal", v->life.loyal);
     json_put_int(j, "first_run", (uint64_t)v->first_run);
     json_put_int(j, "last_run", (uint64_t)v->last_run);
     json_put_int(j, "last_ready", (uint64_t)v->last_ready);
@@ -55,11 +57,11 @@ static void put_attributes(json_t *j, const struct vassal *v)
 /* Who forks it, and at which address it forks others. */
 static void put_base(json_t *j, const struct vassal *v)
 {
-    bool adopted = v->adopted && vassal_runs(v);
+    bool adopted = v->life.adopted && vassal_runs(v);
 
     json_put_flag(j, "adopted", adopted);
-    json_put_text(j, "base", adopted || v->state == VASSAL_WAITING ? v->base : "");
-    json_put_int(j, "base_generation", adopted ? v->base_generation : 0);
+    json_put_text(j, "base", adopted || v->state == VASSAL_WAITING ? v->life.base : "");
+    json_put_int(j, "base_generation", adopted ? v->life.base_generation : 0);
     json_put_text(j, "fork_server", v->offers);
 }
 
@@ -68,7 +70,7 @@ static void put_memory(json_t *j, const struct vassal *v)
 {
     const struct court *c = container_of(v->realm, struct court, realm);
     const struct vassal_memory none = {.measured = 0};
-    const struct vassal_memory *m = vassal_runs(v) ? &v->memory : &none;
+    const struct vassal_memory *m = vassal_runs(v) ? &v->life.memory : &none;
 
     json_put_int(j, "pss", m->pss_bytes);
     json_put_int(j, "uss", m->uss_bytes);
@@ -97,8 +99,8 @@ json_t *stats_of_vassal(const struct vassal *v)
     json_put_text(j, "state", vassal_state_name(v->state));
     json_put_time(j, "since", v->since_us);
     json_put_text(j, "reason", v->reason);
-    json_put_int(j, "generation", v->generation);
-    json_put_int(j, "workers", v->workers);
+    json_put_int(j, "generation", v->life.generation);
+    json_put_int(j, "workers", v->life.workers);
     json_put_text(j, "exit", v->last_end);
     return j;
 }
@@ -137,7 +139,6 @@ static json_t *document(const void *data)
     json_t *vassals = json_array(), *blacklist = json_array();
     struct vassal *v = NULL;
 
-    (void)memory_measure(c->memory, MEMORY_AGE_US); /* for the next time */
     for (size_t i = 0; i < sources->n_items; i++)
         (void)json_array_append_new(emperor, json_text(sources->items[i]));
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));) {
@@ -146,7 +147,7 @@ static json_t *document(const void *data)
             (void)json_array_append_new(blacklist, blacklist_json(v));
     }
     json_put_text(j, "version", LIEGE_VERSION);
-    json_put_int(j, "pid", (uint64_t)getpid());
+    json_put_int(j, "pid", (uint64_t)c->pid);
     json_put_int(j, "uid", getuid());
     json_put_int(j, "gid", getgid());
     json_put_text(j, "cwd", cwd ? cwd : "");
@@ -159,9 +160,20 @@ static json_t *document(const void *data)
     return j;
 }
 
+/* Memory is measured for the next time. */
+static bool is_large(const void *data)
+{
+    const struct court *c = data;
+
+    (void)memory_measure(c->memory, MEMORY_AGE_US);
+    return c->vassals.n_live > MANY;
+}
+
 int stats_new(const struct court *c, const char *address, const struct cred *owner,
               const struct sock_kept *kept, struct stats_server **ret, struct errmsg *err)
 {
-    return stats_server_new(c->realm.loop, "emperor-stats", address, owner, kept, document, c, ret,
+    const struct stats_source source = {.document = document, .is_large = is_large, .data = c};
+
+    return stats_server_new(c->realm.loop, "emperor-stats", address, owner, kept, &source, ret,
                             err);
 }

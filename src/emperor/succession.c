@@ -76,7 +76,7 @@ static void give_up(struct succession *s, const char *why)
                 v->id, s->base_generation, reason);
     v->failed_base_pid = s->base_pid;
     v->failed_base_generation = s->base_generation;
-    v->kept = true;
+    v->life.kept = true;
     drop(s, "it does not take the place of another one");
     vassal_handle(v, VASSAL_SAID_KEPT, "no other one takes its place: %s", reason);
 }
@@ -152,7 +152,7 @@ static void exchange(struct succession *s)
     v->last_ready = time(NULL);
     vassal_handle(v, VASSAL_SAID_READY,
                   "process %d has taken the place of process %d, from generation %u of its base",
-                  (int)v->proc.pid, (int)before, v->base_generation);
+                  (int)v->proc.pid, (int)before, v->life.base_generation);
     vassal_handle(successor, VASSAL_REMOVED, "process %d has taken its place", (int)v->proc.pid);
 }
 
@@ -169,7 +169,7 @@ static void on_task(struct loop_task *t)
 
 int succession_begin(struct court *c, struct vassal *v)
 {
-    const struct vassal *base = vassal_base_at(&c->realm, v->base);
+    const struct vassal *base = vassal_base_at(&c->realm, v->life.base);
     struct succession *s = calloc(1, sizeof(*s));
 
     assert(!v->succession && base);
@@ -224,7 +224,7 @@ void succession_follow(struct vassal *successor)
     struct succession *s = successor->succeeds;
     bool ready = successor->state == VASSAL_READY;
 
-    if (!s || s->exchanged || s->dropped || (ready && successor->ready_mono_us == 0))
+    if (!s || s->exchanged || s->dropped || (ready && successor->life.ready_mono_us == 0))
         return;
     if (ready)
         loop_task_queue(s->court->realm.loop, &s->task);

@@ -139,7 +139,7 @@ void vassal_base_go_on(struct loop_task *t)
 static void wake(struct vassal_realm *realm, const char *address)
 {
     LIST_FOREACH (it, &realm->awaiting)
-        if (strcmp(container_of(it, struct vassal, awaits)->base, address) == 0) {
+        if (strcmp(container_of(it, struct vassal, awaits)->life.base, address) == 0) {
             list_remove(it);
             list_append(&realm->woken, it);
         }
@@ -222,8 +222,8 @@ bool vassal_base_holds(const struct vassal *v, enum vassal_action action, char *
 
 void vassal_base_await(struct vassal *v)
 {
-    if (vassal_base_find(v, v->base, NULL) <= 0)
-        v->base[0] = '\0';
+    if (vassal_base_find(v, v->life.base, NULL) <= 0)
+        v->life.base[0] = '\0';
     list_append(&v->realm->awaiting, &v->awaits);
 }
 
@@ -235,7 +235,7 @@ void vassal_base_has_room(struct vassal_realm *realm, const char *address)
         return;
     LIST_FOREACH (it, &realm->awaiting) {
         struct vassal *v = container_of(it, struct vassal, awaits);
-        if (strcmp(v->base, address) == 0 && !loop_timer_is_set(&v->timer)) {
+        if (strcmp(v->life.base, address) == 0 && !loop_timer_is_set(&v->timer)) {
             vassal_handle(v, VASSAL_BASE_CAME, "its base is there");
             return;
         }
@@ -250,14 +250,14 @@ void vassal_base_reconsider(struct vassal *v)
 
 bool vassal_base_is_newer(const struct vassal *v)
 {
-    const struct vassal *base = v->adopted && vassal_runs(v) && !v->succeeds && v->zerg == 0
-                                    ? vassal_base_at(v->realm, v->base)
+    const struct vassal *base = v->life.adopted && vassal_runs(v) && !v->succeeds && v->zerg == 0
+                                    ? vassal_base_at(v->realm, v->life.base)
                                     : NULL;
 
     if (!base)
         return false;
     uint32_t pid = (uint32_t)base->proc.pid, generation = base->offers_generation;
-    return (pid != v->base_pid || generation != v->base_generation) &&
+    return (pid != v->life.base_pid || generation != v->life.base_generation) &&
            (pid != v->failed_base_pid || generation != v->failed_base_generation);
 }
 
@@ -265,7 +265,7 @@ bool vassal_base_is_newer(const struct vassal *v)
 void vassal_base_catch_up(struct vassal *v)
 {
     if (vassal_base_is_newer(v) &&
-        vassal_base_at(v->realm, v->base)->proc.pid == (pid_t)v->base_pid)
+        vassal_base_at(v->realm, v->life.base)->proc.pid == (pid_t)v->life.base_pid)
         vassal_handle(v, VASSAL_RENEWED, "its base has a newer application");
 }
 
@@ -278,7 +278,7 @@ bool vassal_base_differs(const struct vassal *v)
     int r = vassal_base_find(v, address, NULL);
     if (r < 0)
         return false; /* it goes on as it is */
-    if (r == 0 || !v->adopted)
-        return (r > 0) != v->adopted;
-    return strcmp(address, v->base) != 0;
+    if (r == 0 || !v->life.adopted)
+        return (r > 0) != v->life.adopted;
+    return strcmp(address, v->life.base) != 0;
 }

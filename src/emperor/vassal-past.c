@@ -19,7 +19,7 @@ static bool is_proven(const struct vassal *v)
 {
     uint64_t now = loop_now_us(v->realm->loop);
 
-    return v->loyal || (v->ready_mono_us > 0 && now >= v->ready_mono_us + PROVEN_US);
+    return v->life.loyal || (v->life.ready_mono_us > 0 && now >= v->life.ready_mono_us + PROVEN_US);
 }
 
 /* The back-off that follows on one of @delay_us. */
@@ -34,7 +34,7 @@ void vassal_past_tell_lord(struct vassal *v)
 {
     struct vassal *lord = v->lord;
     uint64_t now = clock_now_us();
-    bool was_idle = v->state == VASSAL_RETIRING && now - v->asked_mono_us >= SHORT_LIFE_US;
+    bool was_idle = v->state == VASSAL_RETIRING && now - v->life.asked_mono_us >= SHORT_LIFE_US;
 
     if (lord && (was_idle || is_proven(v))) {
         lord->sos_delay_us = 0;
@@ -49,7 +49,7 @@ void vassal_past_tell_lord(struct vassal *v)
 /* It is going to be started again without a back-off. */
 static void count_life(struct vassal *v)
 {
-    if (!v->broke_off || clock_now_us() - v->asked_mono_us >= PROVEN_US) {
+    if (!v->broke_off || clock_now_us() - v->life.asked_mono_us >= PROVEN_US) {
         v->n_brief = 0;
         return;
     }
@@ -104,7 +104,7 @@ bool vassal_past_is_throttled(const struct vassal *v, enum vassal_event event,
                               enum vassal_action action)
 {
     if (action == VASSAL_QUEUE && event == VASSAL_CALLED && v->broke_off &&
-        clock_now_us() - v->asked_mono_us < SHORT_LIFE_US)
+        clock_now_us() - v->life.asked_mono_us < SHORT_LIFE_US)
         return true;
     bool is_new = v->first_run == 0 && (v->state != VASSAL_WAITING || event == VASSAL_BASE_CAME);
     return action == VASSAL_THROTTLE ||

@@ -35,22 +35,22 @@ static const struct field {
     size_t offset, size;
 } fields[] = {
     FIELD(first_stamp_us, TYPE_U64), FIELD(since_us, TYPE_U64), FIELD(wait_us, TYPE_U64),
-    FIELD(asked_mono_us, TYPE_U64),  FIELD(ready_mono_us, TYPE_U64), FIELD(n_reloads, TYPE_U64),
+    FIELD(life.asked_mono_us, TYPE_U64),  FIELD(life.ready_mono_us, TYPE_U64), FIELD(n_reloads, TYPE_U64),
     FIELD(n_respawns, TYPE_U64),     FIELD(delay_us, TYPE_U64),
     FIELD(stamp.mtime_ns, TYPE_U64), FIELD(stamp.inode, TYPE_U64), FIELD(stamp.device, TYPE_U64),
     FIELD(stamp.size, TYPE_U64),
-    FIELD(uid, TYPE_U32),     FIELD(gid, TYPE_U32),        FIELD(generation, TYPE_U32),
-    FIELD(workers, TYPE_U32), FIELD(n_early, TYPE_U32),
+    FIELD(uid, TYPE_U32),     FIELD(gid, TYPE_U32),        FIELD(life.generation, TYPE_U32),
+    FIELD(life.workers, TYPE_U32), FIELD(n_early, TYPE_U32),
     FIELD(zerg, TYPE_U32),
     FIELD(first_run, TYPE_TIME),      FIELD(last_run, TYPE_TIME),   FIELD(last_ready, TYPE_TIME),
     FIELD(last_accepting, TYPE_TIME), FIELD(last_loyal, TYPE_TIME), FIELD(last_heartbeat, TYPE_TIME),
     FIELD(first_early, TYPE_TIME),    FIELD(last_early, TYPE_TIME),
     FIELD(failed_base_pid, TYPE_U32), FIELD(failed_base_generation, TYPE_U32),
-    FIELD(base_pid, TYPE_U32), FIELD(base_generation, TYPE_U32), FIELD(offers_generation, TYPE_U32),
-    FIELD(adopted, TYPE_BOOL), FIELD(base, TYPE_TEXT),       FIELD(offers, TYPE_TEXT),
-    FIELD(accepting, TYPE_BOOL), FIELD(loyal, TYPE_BOOL),   FIELD(speaks, TYPE_BOOL),
-    FIELD(kept, TYPE_BOOL),      FIELD(program, TYPE_BOOL),
-    FIELD(reason, TYPE_TEXT),    FIELD(complaint, TYPE_TEXT), FIELD(last_end, TYPE_TEXT),
+    FIELD(life.base_pid, TYPE_U32), FIELD(life.base_generation, TYPE_U32), FIELD(offers_generation, TYPE_U32),
+    FIELD(life.adopted, TYPE_BOOL), FIELD(life.base, TYPE_TEXT),       FIELD(offers, TYPE_TEXT),
+    FIELD(life.accepting, TYPE_BOOL), FIELD(life.loyal, TYPE_BOOL),   FIELD(life.speaks, TYPE_BOOL),
+    FIELD(life.kept, TYPE_BOOL),      FIELD(program, TYPE_BOOL),
+    FIELD(reason, TYPE_TEXT),    FIELD(life.complaint, TYPE_TEXT), FIELD(last_end, TYPE_TEXT),
 };
 /* clang-format on */
 

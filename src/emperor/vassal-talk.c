@@ -30,12 +30,12 @@ static void on_ready(struct vassal *v)
     uint64_t now = clock_now_us();
 
     v->last_ready = time(NULL);
-    if (v->ready_mono_us == 0)
-        v->ready_mono_us = now;
+    if (v->life.ready_mono_us == 0)
+        v->life.ready_mono_us = now;
     if (v->state == VASSAL_RELOADING) /* the new generation may have been told to send none */
         loop_timer_clear(v->realm->loop, &v->heart);
     vassal_handle(v, VASSAL_SAID_READY, "it serves after %.2f s",
-                  (double)(now - v->asked_mono_us) / US_PER_SEC);
+                  (double)(now - v->life.asked_mono_us) / US_PER_SEC);
     succession_follow(v);
 }
 
@@ -43,20 +43,20 @@ static void on_ready(struct vassal *v)
  * one that is told to reload between the two would seem to have done it. */
 static void on_ready_byte(struct vassal *v)
 {
-    if (v->generation == 0)
+    if (v->life.generation == 0)
         on_ready(v);
 }
 
 static void on_accepting(struct vassal *v)
 {
-    v->accepting = true;
+    v->life.accepting = true;
     v->last_accepting = time(NULL);
     vassal_handle(v, VASSAL_SAID_ACCEPTING, "it accepts connections");
 }
 
 static void on_loyal(struct vassal *v)
 {
-    v->loyal = true;
+    v->life.loyal = true;
     v->last_loyal = time(NULL);
     v->delay_us = 0;
     v->n_early = 0;
@@ -159,7 +159,7 @@ static int on_status_ready(struct channel *c, struct message *m)
 {
     struct vassal *v = vassal_of(c);
 
-    v->generation = m->value;
+    v->life.generation = m->value;
     on_ready(v);
     return 0;
 }
@@ -170,9 +170,9 @@ static int on_status_failed(struct channel *c, struct message *m)
     char text[1024];
 
     (void)clean(m, text, sizeof(text));
-    if (!v->complaint[0] && log_limit_allows(&v->complaints, clock_now_us()))
+    if (!v->life.complaint[0] && log_limit_allows(&v->complaints, clock_now_us()))
         log_error("vassal %s: cannot start: %s", v->id, text);
-    (void)clean(m, v->complaint, sizeof(v->complaint));
+    (void)clean(m, v->life.complaint, sizeof(v->life.complaint));
     return 0;
 }
 
@@ -182,8 +182,8 @@ static int on_status_kept(struct channel *c, struct message *m)
     char text[1024];
 
     (void)clean(m, text, sizeof(text));
-    v->generation = m->value;
-    v->kept = true;
+    v->life.generation = m->value;
+    v->life.kept = true;
     if (log_limit_allows(&v->complaints, clock_now_us()))
         log_warning("vassal %s: reload failed: %s; the old generation goes on serving", v->id,
                     text);
@@ -202,7 +202,7 @@ static int on_status_file(struct channel *c, struct message *m)
 
 static int on_status_workers(struct channel *c, struct message *m)
 {
-    vassal_of(c)->workers = m->value;
+    vassal_of(c)->life.workers = m->value;
     return 0;
 }
 

@@ -119,9 +119,9 @@ static void on_end(struct loop_io *io, uint32_t events)
         proc_done(&v->proc);
     (void)proc_describe_end(&end, v->last_end, sizeof(v->last_end));
 
-    char reason[sizeof(v->complaint) + sizeof(v->last_end) + 32];
+    char reason[sizeof(v->life.complaint) + sizeof(v->last_end) + 32];
     (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
-                   v->complaint[0] ? ": " : "", v->complaint);
+                   v->life.complaint[0] ? ": " : "", v->life.complaint);
     if (v->zerg > 0) {
         vassal_past_tell_lord(v);
         vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
@@ -197,34 +197,6 @@ static struct launched take_process(struct vassal *v)
     return taken;
 }
 
-/* What is of the life that is running. */
-#define OF_LIFE(member)                                                                            \
-    {                                                                                              \
-        offsetof(struct vassal, member), sizeof(((struct vassal *)NULL)->member)                   \
-    }
-
-/* clang-format off */
-static const struct {
-    size_t offset, size;
-} of_life[] = {
-    OF_LIFE(place), OF_LIFE(adopted), OF_LIFE(base), OF_LIFE(base_pid), OF_LIFE(base_generation),
-    OF_LIFE(accepting), OF_LIFE(loyal), OF_LIFE(speaks), OF_LIFE(kept), OF_LIFE(asked_mono_us),
-    OF_LIFE(ready_mono_us), OF_LIFE(generation), OF_LIFE(workers), OF_LIFE(complaint),
-};
-/* clang-format on */
-
-static void exchange_lives(struct vassal *a, struct vassal *b)
-{
-    for (size_t i = 0; i < COUNT_OF(of_life); i++) {
-        char *of_a = (char *)a + of_life[i].offset, *of_b = (char *)b + of_life[i].offset;
-        for (size_t n = 0; n < of_life[i].size; n++) {
-            char byte = of_a[n];
-            of_a[n] = of_b[n];
-            of_b[n] = byte;
-        }
-    }
-}
-
 static uint64_t next_heartbeat(const struct vassal *v)
 {
     return loop_timer_is_set(&v->heart) ? v->heart.at_us : 0;
@@ -237,7 +209,9 @@ int vassal_exchange(struct vassal *a, struct vassal *b)
     struct launched of_a = take_process(a), of_b = take_process(b);
 
     vassal_log_append(&a->log, &b->log);
-    exchange_lives(a, b);
+    const struct vassal_life life = a->life;
+    a->life = b->life;
+    b->life = life;
     int r = vassal_adopt(a, &of_b);
     int other = vassal_adopt(b, &of_a);
     if (heart_b > 0 && r == 0)
@@ -366,24 +340,13 @@ static void count_start(struct vassal *v)
 static void start(struct vassal *v)
 {
     turn_take(&v->turn, SILENT_TURN_US);
-    v->accepting = false;
-    v->loyal = false;
-    v->speaks = false;
-    v->kept = false;
-    v->memory = (struct vassal_memory){.measured = 0};
-    v->ready_mono_us = 0;
-    v->generation = 0;
-    v->workers = 0;
-    v->complaint[0] = '\0';
-    v->place = v->monitor->place;
-    v->asked_mono_us = clock_now_us();
+    v->life = (struct vassal_life){.place = v->monitor->place, .asked_mono_us = clock_now_us()};
     vassal_reads(v, NULL);
 
     struct errmsg err = {""};
-    v->base[0] = '\0';
-    int r = vassal_base_find(v, v->base, &err);
-    v->adopted = r > 0;
-    if (v->adopted) {
+    int r = vassal_base_find(v, v->life.base, &err);
+    v->life.adopted = r > 0;
+    if (v->life.adopted) {
         r = adoption_begin(v, &err);
         if (r < 0)
             vassal_unborn(v, r, err.text);
@@ -406,8 +369,8 @@ void vassal_reload(struct vassal *v)
         return;
     turn_take(&v->turn, TURN_US);
     v->n_reloads++;
-    v->kept = false;
-    v->asked_mono_us = clock_now_us();
+    v->life.kept = false;
+    v->life.asked_mono_us = clock_now_us();
     int r = newer ? v->realm->on_outdated(v->realm, v) : 0;
     if (newer && r == 0)
         return;
@@ -626,12 +589,12 @@ void vassal_speaks(struct vassal *v)
 {
     uint64_t limit_us = v->realm->conf->start_timeout_us;
 
-    if (v->speaks)
+    if (v->life.speaks)
         return;
-    v->speaks = true;
+    v->life.speaks = true;
     turn_expect(&v->turn, TURN_US);
     if (v->state == VASSAL_STARTING && limit_us > 0)
-        loop_timer_set(v->realm->loop, &v->timer, v->asked_mono_us + limit_us);
+        loop_timer_set(v->realm->loop, &v->timer, v->life.asked_mono_us + limit_us);
 }
 
 void vassal_restore_state(struct vassal *v, enum vassal_state state, uint64_t timer_us,

@@ -57,6 +57,25 @@ struct vassal_realm {
                                                                   not before the loop is back */
 };
 
+/* What is known of the life that is running, and goes where its process goes. */
+struct vassal_life {
+    unsigned place;                     /* monitor->place when it was started */
+    bool adopted;                       /* it was forked from a base, or is going to be */
+    char base[VASSAL_ADDRESS_BYTES];    /* from which one; of one that waits: for which */
+    uint32_t base_pid, base_generation; /* then */
+    bool accepting, loyal, speaks;      /* speaks: on the status channel */
+    bool kept;                          /* the last reload failed */
+    uint64_t asked_mono_us;             /* to start or to reload, monotonic */
+    uint64_t ready_mono_us;             /* of the first time, monotonic; 0: not yet */
+    uint32_t generation, workers;
+    char complaint[192]; /* why it cannot go on, by its own words */
+    struct vassal_memory {
+        uint64_t pss_bytes, uss_bytes; /* of all its processes: proc_pid_smaps(5) */
+        uint64_t largest_bytes;        /* resident, of the largest of them */
+        time_t measured;               /* 0: never */
+    } memory;
+};
+
 /* One vassal: its configuration, its process, and what it said. Only vassal*.c write to it, and
  * court.c to what ties it to its monitor and to others. */
 struct vassal {
@@ -121,27 +140,10 @@ struct vassal {
     struct channel status;
     struct vassal_log log;
     struct vassal_config *config; /* vassal-config.c; NULL: its configuration is in a file */
-    unsigned place;               /* monitor->place when it was started */
-
-    struct vassal_memory {
-        uint64_t pss_bytes, uss_bytes; /* of all its processes: proc_pid_smaps(5) */
-        uint64_t largest_bytes;        /* resident, of the largest of them */
-        time_t measured;               /* 0: not in this life */
-    } memory;
-
-    /* Of the life that is running */
-    bool adopted;                       /* it was forked from a base, or is going to be */
-    char base[VASSAL_ADDRESS_BYTES];    /* from which one; of one that waits: for which */
-    uint32_t base_pid, base_generation; /* then */
-    bool accepting, loyal, speaks;      /* speaks: on the status channel */
-    bool kept;                          /* the last reload failed */
-    uint64_t asked_mono_us;             /* to start or to reload, monotonic */
-    uint64_t ready_mono_us;             /* of the first time, monotonic; 0: not yet */
-    uint32_t generation, workers;
-    char complaint[192]; /* why it cannot go on, by its own words */
-    struct log_limit complaints;
+    struct vassal_life life;
 
     /* Of all lives */
+    struct log_limit complaints;
     time_t first_run, last_run, last_ready, last_accepting, last_loyal, last_heartbeat;
     uint64_t n_reloads, n_respawns;
     char last_end[64]; /* "exited with code 1"; "": never ended */

@@ -185,5 +185,7 @@ static json_t *document(const void *data)
 int stats_new(const struct master *m, const char *address, const struct cred *owner,
               struct stats_server **ret, struct errmsg *err)
 {
-    return stats_server_new(m->loop, "stats", address, owner, NULL, document, m, ret, err);
+    const struct stats_source source = {.document = document, .data = m};
+
+    return stats_server_new(m->loop, "stats", address, owner, NULL, &source, ret, err);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A client that reads slowly gets what its socket takes, and is dropped when it has not taken all
  * of it in CLIENT_US; at most MAX_CLIENTS are served at a time, further ones wait in the kernel's
- * queue. What a client sends is never read. */
+ * queue. What a client sends is never read. Of a child that serves one the end of a pipe says that
+ * it is over; it ends in time by itself. */
 #include "ipc/stats-server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,10 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "base/sock.h"
 
 #define MAX_CLIENTS 32
@@ -25,16 +29,15 @@
 
 struct client {
     struct stats_server *stats;
-    struct loop_io io;
+    struct loop_io io; /* its socket, or the pipe of the child that serves it */
     struct loop_timer timer;
-    char *text; /* of json_dumps() */
+    char *text; /* of json_dumps(); NULL: a child serves it */
     size_t len, sent;
     struct list link;
 };
 
 struct stats_server {
-    stats_document_fn *document;
-    const void *data;
+    struct stats_source source;
     struct loop *loop;
     struct loop_io io;
     struct loop_timer pause;
@@ -99,32 +102,96 @@ static void on_client_timer(struct loop_timer *t)
     client_drop(container_of(t, struct client, timer));
 }
 
+static void on_child_end(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    client_drop(container_of(io, struct client, io));
+}
+
+static char *make_text(const struct stats_server *s)
+{
+    json_t *j = s->source.document(s->source.data);
+    char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
+
+    json_decref(j);
+    return text;
+}
+
+/* The life of a child: it has @fd, and @pipe_fd for as long as it lives. */
+static _noreturn_ void serve_in_child(const struct stats_server *s, pid_t parent, int fd,
+                                      int pipe_fd)
+{
+    const int keep[] = {fd, pipe_fd};
+
+    proc_reset_signals();
+    (void)alarm(CLIENT_US / US_PER_SEC);
+    log_set_writer(NULL, NULL);
+    if (proc_die_with_parent(parent) < 0 || fd_close_all_except(keep, COUNT_OF(keep)) < 0 ||
+        fd_set_nonblock(fd, false) < 0)
+        _exit(EXIT_FAILURE);
+    const char *text = make_text(s);
+    for (size_t len = text ? strlen(text) : 0, sent = 0; sent < len;) {
+        ssize_t n = send(fd, text + sent, len - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR)
+            break;
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    _exit(EXIT_SUCCESS);
+}
+
+/* Has a child serve @cl, whose socket is its descriptor, in which the end of the child is read
+ * then. */
+static int leave_to_child(struct client *cl)
+{
+    _cleanup_close_ int fd = cl->io.fd;
+    const pid_t us = getpid();
+    struct proc proc = PROC_NONE;
+    int fds[2];
+
+    cl->io = (struct loop_io){.fd = -1, .fn = on_child_end};
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    int r = proc_fork(&proc);
+    if (r == 0)
+        serve_in_child(cl->stats, us, fd, fds[1]);
+    (void)close(fds[1]);
+    cl->io.fd = fds[0];
+    proc_done(&proc); /* whoever reaps strangers reaps it */
+    return r < 0 ? r : 0;
+}
+
+static int serve(struct client *cl)
+{
+    cl->text = make_text(cl->stats);
+    cl->len = cl->text ? strlen(cl->text) : 0;
+    return cl->text ? 0 : -ENOMEM;
+}
+
 /* Takes over @fd. */
 static int client_new(struct stats_server *s, int fd)
 {
+    const struct stats_source *source = &s->source;
+    const bool large = source->is_large && source->is_large(source->data);
     struct client *cl = calloc(1, sizeof(*cl));
-    json_t *j = s->document(s->data);
 
-    if (cl)
-        *cl = (struct client){
-            .stats = s,
-            .io = {.fd = fd, .fn = on_client},
-            .timer = {.fn = on_client_timer},
-            .text = j ? json_dumps(j, JSON_INDENT(1)) : NULL,
-        };
-    json_decref(j);
-    if (!cl || !cl->text) {
-        free(cl);
+    if (!cl) {
         (void)close(fd);
         return -ENOMEM;
     }
-    cl->len = strlen(cl->text);
+    *cl = (struct client){
+        .stats = s,
+        .io = {.fd = fd, .fn = on_client},
+        .timer = {.fn = on_client_timer},
+    };
     list_append(&s->clients, &cl->link);
     s->n_clients++;
-    loop_timer_set(s->loop, &cl->timer, loop_now_us(s->loop) + CLIENT_US);
-    int r = loop_io_add(s->loop, &cl->io, EPOLLOUT);
+    int r = large ? leave_to_child(cl) : serve(cl);
+    if (r == 0)
+        r = loop_io_add(s->loop, &cl->io, large ? EPOLLIN : EPOLLOUT);
     if (r < 0)
         client_free(cl);
+    else if (!large) /* a child has its own */
+        loop_timer_set(s->loop, &cl->timer, loop_now_us(s->loop) + CLIENT_US);
     return r;
 }
 
@@ -147,7 +214,7 @@ static void on_connection(struct loop_io *io, uint32_t events)
 
 int stats_server_new(struct loop *loop, const char *option, const char *address,
                      const struct cred *owner, const struct sock_kept *kept,
-                     stats_document_fn *document, const void *data, struct stats_server **ret,
+                     const struct stats_source *source, struct stats_server **ret,
                      struct errmsg *err)
 {
     struct sock_options options = {.backlog = BACKLOG,
@@ -161,8 +228,7 @@ int stats_server_new(struct loop *loop, const char *option, const char *address,
     if (!s)
         return errmsg_set_errno(err, -ENOMEM, "%s", option);
     *s = (struct stats_server){
-        .document = document,
-        .data = data,
+        .source = *source,
         .loop = loop,
         .io = {.fd = -1, .fn = on_connection},
         .pause = {.fn = on_pause_over},

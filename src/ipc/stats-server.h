@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/cred.h"
 #include "base/errmsg.h"
@@ -11,15 +12,23 @@
 /* Serves statistics: one JSON document a connection, then the end. */
 struct stats_server;
 
-/* Makes the document of the moment; NULL: no memory. */
-typedef json_t *stats_document_fn(const void *data);
+struct stats_source {
+    /* Makes the document of the moment; NULL: no memory. */
+    json_t *(*document)(const void *data);
 
-/* Listens on @address; the file of a UNIX socket belongs to @owner; @kept (or NULL) is a socket
- * that listens there already. Returns 0 or a negative errno with @err, which begins with @option.
+    /* Before each. True: it is a large one, and made by a child, which has the process as it is
+     * then, while the loop goes on. May be NULL. */
+    bool (*is_large)(const void *data);
+    const void *data;
+};
+
+/* Listens on @address, for documents of @source, which is copied; the file of a UNIX socket belongs
+ * to @owner; @kept (or NULL) is a socket that listens there already. Returns 0 or a negative errno
+ * with @err, which begins with @option.
  */
 int stats_server_new(struct loop *loop, const char *option, const char *address,
                      const struct cred *owner, const struct sock_kept *kept,
-                     stats_document_fn *document, const void *data, struct stats_server **ret,
+                     const struct stats_source *source, struct stats_server **ret,
                      struct errmsg *err) _must_check_;
 
 /* The socket that it listens on. */

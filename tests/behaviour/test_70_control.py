@@ -129,11 +129,13 @@ def test_status_measures_memory_if_it_is_asked_to(control, app):
 
 def test_memory_of_all_costs_the_loop_nothing(foreign, vassals):
     c = foreign()
-    for i in range(100):
+    for i in range(120):
         vassals.write(f"v{i}.ini", "loyal\n")
-    c.server.wait_line(r"-> ready", count=100)
-    assert len(c.run("status", "--memory").splitlines()) == 101
-    assert all(v["pss"] > 0 for v in stats.read(c.server.stats)["vassals"])
+    c.server.wait_line(r"-> ready", count=120)
+    assert len(c.run("status", "--memory").splitlines()) == 121
+    document = stats.read(c.server.stats)
+    assert document["pid"] == c.server.pid
+    assert [v["pss"] > 0 for v in document["vassals"]] == [True] * 120
 
 
 def test_a_vassal_that_keeps_dying_says_why(foreign, vassals):
