@@ -6,13 +6,13 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app/language.h"
 #include "app/plugin.h"
+#include "base/malloc-gaps.h"
 #include "conf/conf.h"
 
 static int fail(int r, const struct liege_error *why, struct errmsg *err)
@@ -258,7 +258,7 @@ void apps_settle(const struct apps *a)
         if (a->plugins[i]->settle && a->plugins[i]->settle())
             loaded = true;
     if (loaded)
-        (void)malloc_trim(0);
+        malloc_close_gaps();
 }
 
 const struct app_mount *apps_route(const struct apps *a, const char *path, size_t len)
