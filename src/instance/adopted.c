@@ -75,7 +75,8 @@ static int leave_base(const struct child_start *start, int connection, struct wa
     return 0;
 }
 
-/* A group of its own, and no life after the Emperor's, who is who asks. */
+/* A group of its own, and no life after the Emperor's, who is who asks. -ESRCH: he is not our
+ * parent, as the base has died before it could leave us to him. */
 static int become_vassal(int fd, struct errmsg *err)
 {
     struct ucred emperor = {.pid = 0};
@@ -190,6 +191,8 @@ _noreturn_ void adopted_main(const struct child_start *start, const struct apps 
         (void)errmsg_set_errno(&err, r, "descriptors");
     if (r == 0)
         r = become_vassal(fd, &err);
+    if (r == -ESRCH)
+        _exit(EXIT_FAILURE); /* no answer: the vassal waits for the next base */
     if (r == 0)
         r = adoption_receive(fd, &request, &err);
     if (r == 0)
