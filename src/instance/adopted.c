@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -150,13 +151,14 @@ static int take_log(int *fd, struct errmsg *err)
 }
 
 /* Makes of this process what @request says. */
-static int settle(struct adoption_request *request, const struct liege_list *of_base,
+static int settle(struct adoption_request *request, const struct pristine *before,
                   struct liege_list *ret_env, struct errmsg *err)
 {
     _cleanup_(surroundings_done) struct surroundings s = {0};
     const int fd = request->fds[ADOPTION_SURROUNDINGS];
     int r = take_log(&request->fds[ADOPTION_LOG], err);
 
+    (void)umask(before->umask);
     if (r == 0 && fd >= 0) {
         r = surroundings_read(fd, &s);
         r = r < 0 ? errmsg_set_errno(err, r, "surroundings") : enter_surroundings(&s, err);
@@ -164,7 +166,7 @@ static int settle(struct adoption_request *request, const struct liege_list *of_
     if (r < 0)
         return r;
     const char *const none[] = {NULL};
-    char *const *from = fd >= 0 ? s.environ.items : of_base->items;
+    char *const *from = fd >= 0 ? s.environ.items : before->environ.items; /* uWSGI sends none */
     r = set_environment(request, from ? (const char *const *)from : none, ret_env);
     if (r == 0)
         r = install_environment(ret_env);
@@ -175,7 +177,7 @@ static int settle(struct adoption_request *request, const struct liege_list *of_
 }
 
 _noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps,
-                             const struct liege_list *of_base, int fd)
+                             const struct pristine *before, int fd)
 {
     static struct adoption_request request; /* what is in these lives as long as the process */
     static struct source_cache sources;
@@ -196,7 +198,7 @@ _noreturn_ void adopted_main(const struct child_start *start, const struct apps 
     if (r == 0)
         r = adoption_receive(fd, &request, &err);
     if (r == 0)
-        r = settle(&request, of_base, &env, &err);
+        r = settle(&request, before, &env, &err);
     if (r < 0)
         give_up(fd, &err);
     if (adoption_answer(fd) < 0)

@@ -2,11 +2,18 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "app/app.h"
 #include "base/macro.h"
 
 struct child_start;
+
+/* Of a base's zygote, as it was before applications were loaded in it. */
+struct pristine {
+    struct liege_list environ;
+    mode_t umask;
+};
 
 /* What a vassal has from the base that it was forked from. */
 struct warm {
@@ -17,7 +24,7 @@ struct warm {
 
 /* The life of a process that the zygote of a base has just forked, as its Emperor's child: answers
  * on @fd, the Emperor's connection, and is the master of an instance of its own. @start is the
- * zygote's, @apps what it has loaded, @of_base the environment if the Emperor sends none. The
- * interpreters are not run in it, but in its own zygotes. */
+ * zygote's, @apps what it has loaded, @before what it was without that. The interpreters are not
+ * run in it, but in its own zygotes. */
 _noreturn_ void adopted_main(const struct child_start *start, const struct apps *apps,
-                             const struct liege_list *of_base, int fd);
+                             const struct pristine *before, int fd);

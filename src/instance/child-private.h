@@ -3,6 +3,7 @@
 
 #include "app/app.h"
 #include "base/errmsg.h"
+#include "instance/adopted.h"
 #include "instance/child.h"
 #include "instance/fork-check.h"
 #include "ipc/family.h"
@@ -14,7 +15,7 @@
 /* What a process that runs applications has loaded. */
 struct loaded {
     struct apps apps;
-    struct liege_list environ; /* of a base: as it was before its settings changed it */
+    struct pristine before; /* of a base */
     struct static_site *site;
 };
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -52,7 +53,7 @@ static void say_no_worker(const struct child_start *start, const struct message 
 static void begin_vassal(const struct child_start *start, const struct loaded *loaded,
                          const struct message *order)
 {
-    adopted_main(start, &loaded->apps, &loaded->environ, order->fds[0]);
+    adopted_main(start, &loaded->apps, &loaded->before, order->fds[0]);
 }
 
 static void say_no_vassal(const struct child_start *start, const struct message *order, int error)
@@ -96,6 +97,13 @@ static void obey(const struct child_start *start, const struct loaded *loaded, s
     message_close_fds(m);
 }
 
+static int note_pristine(struct pristine *ret)
+{
+    ret->umask = umask(0);
+    (void)umask(ret->umask);
+    return strv_copy(&ret->environ, (const char *const *)environ);
+}
+
 /* Loads for what is forked later. */
 static int load_to_fork(const struct child_start *start, struct loaded *ret, struct errmsg *err)
 {
@@ -109,7 +117,7 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
         return errmsg_set_errno(err, r, "fork-check");
     stacks_prepare();
     if (start->registry->instance.fork_server)
-        r = strv_copy(&ret->environ, (const char *const *)environ);
+        r = note_pristine(&ret->before);
     if (r < 0)
         return errmsg_set_errno(err, r, "environment");
     r = child_load(start, ret, err);

@@ -21,6 +21,7 @@ from harness.ruler import READY as READY_BYTE
 APP = """
 import contextlib, json, os, resource
 opened = open("opened", "a")
+os.umask(0o077)
 print("loading the application", VERSION, flush=True)
 
 def files():
@@ -31,11 +32,12 @@ def files():
     return found
 
 def application(environ, start_response):
+    os.umask(mask := os.umask(0))
     opened.write("x")
     opened.flush()
     body = json.dumps({
         "version": VERSION, "pid": os.getpid(), "environ": dict(os.environ), "cwd": os.getcwd(),
-        "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(),
+        "umask": mask, "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups(),
         "nofile": resource.getrlimit(resource.RLIMIT_NOFILE), "files": files()})
     start_response("200 OK", [("Content-Type", "application/json")])
     return [body.encode()]
@@ -124,6 +126,9 @@ def test_it_has_its_own_identity_environment_and_place(folder, base, start):
     assert found["environ"]["HOME"] == "/h"
     assert not {"OF_BASE", "ALSO_OF_BASE"} & set(found["environ"])
     assert found["cwd"] == str(folder / "elsewhere")
+    assert (folder / "one.socket").stat().st_mode & 0o777 == 0o666
+    os.umask(mask := os.umask(0))
+    assert found["umask"] == mask != 0o077
     assert (found["uid"], found["gid"], found["groups"]) == (1001, 1002, [])
     assert found["nofile"] == [500, 600]
     v.say(STOP)
