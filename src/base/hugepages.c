@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/hugepages.h"
 
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/strv.h"
 
 #define LARGE ((uintptr_t)2 << 20) /* where they are larger, the kernel says no */
 
@@ -12,16 +18,23 @@
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
 
-/* Memory of its own that can be written to, is of no file, and is no stack. */
-static int is_heap(const char *line, uintptr_t *ret_start, uintptr_t *ret_end)
+/* Memory of its own that can be written to, is of no file, and is no stack: "start-end perms offset
+ * device inode    name" (proc_pid_maps(5)). */
+static bool is_heap(const char *line, uintptr_t *ret_start, uintptr_t *ret_end)
 {
-    char perms[5] = "", name[32] = "";
-    uint64_t inode = 0;
-    int n = sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %" SCNu64 " %31s", ret_start,
-                   ret_end, perms, &inode, name);
+    char *at = NULL;
 
-    return n >= 4 && perms[0] == 'r' && perms[1] == 'w' && perms[3] == 'p' && inode == 0 &&
-           (n == 4 || (name[0] == '[' && name[1] == 'h'));
+    *ret_start = strtoull(line, &at, 16);
+    *ret_end = strtoull(at + (*at == '-'), &at, 16);
+    if (strncmp(at, " rw", 3) != 0 || at[4] != 'p')
+        return false;
+    for (int word = 0; word < 3; word++) {
+        at += strspn(at, " ");
+        at += strcspn(at, " ");
+    }
+    uint64_t inode = strtoull(at, &at, 10);
+    at += strspn(at, " ");
+    return inode == 0 && (*at == '\n' || str_starts(at, "[heap]"));
 }
 
 void hugepages_collapse(void)
@@ -35,8 +48,8 @@ void hugepages_collapse(void)
             continue;
         start = (start + LARGE - 1) & ~(LARGE - 1);
         end &= ~(LARGE - 1);
-        if (start < end)
-            (void)madvise((void *)start, end - start, MADV_COLLAPSE); /* small ones do as well */
+        if (start < end) /* it may fail: small ones do as well */
+            (void)syscall(SYS_madvise, start, end - start, MADV_COLLAPSE);
     }
     if (maps)
         (void)fclose(maps);

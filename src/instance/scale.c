@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 
-#define LONG_WAIT_US  (20 * US_PER_MS) /* that no request should have waited */
-#define PATIENT_TICKS 2                /* in a row: one sample may be chance */
-#define SPARE_IDLE_US (1200 * US_PER_MS)
+#define LONG_WAIT_US  (20 * US_PER_MS)   /* that no request should have waited */
+#define PATIENT_TICKS 2                  /* in a row: one sample may be chance */
+#define SPARE_IDLE_US (1000 * US_PER_MS) /* bursts a second keep what they need */
 
 typedef int algo_fn(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
                     const char **ret_why);

@@ -74,13 +74,11 @@ int surroundings_seal(const struct surroundings *s)
 
 static int parse_limits(const char *text, struct rlimit *ret)
 {
-    uint64_t soft = 0, hard = 0;
-    int end = 0;
+    char *soft_end = NULL, *end = NULL;
 
-    if (sscanf(text, "%" SCNu64 " %" SCNu64 "%n", &soft, &hard, &end) != 2 || text[end] != '\0')
-        return -EPROTO;
-    *ret = (struct rlimit){.rlim_cur = soft, .rlim_max = hard};
-    return 0;
+    ret->rlim_cur = strtoull(text, &soft_end, 10);
+    ret->rlim_max = strtoull(soft_end, &end, 10);
+    return soft_end > text && end > soft_end && *end == '\0' ? 0 : -EPROTO;
 }
 
 int surroundings_read(int fd, struct surroundings *ret)
@@ -309,7 +307,7 @@ int adoption_receive(int fd, struct adoption_request *ret, struct errmsg *err)
     const struct timeval limit = {.tv_sec = ADOPTION_WAIT_MS / 1000};
     unsigned char head[HEAD_BYTES] = {0};
     int fds[ADOPTION_PART_COUNT];
-    _cleanup_free_ char *body = NULL;
+    _cleanup_(buf_done) struct buf body = {0};
     struct ucred sender;
     size_t n_fds = 0;
 
@@ -326,12 +324,12 @@ int adoption_receive(int fd, struct adoption_request *ret, struct errmsg *err)
     else
         r = sort_parts(head[3], fds, n_fds, ret);
     const size_t len = get_u16(head + 1);
-    if (r == 0) {
-        body = malloc(len + 1);
-        r = body ? take(fd, body, len) : -ENOMEM;
-    }
     if (r == 0)
-        r = read_argv(body, len, &ret->argv);
+        r = buf_reserve(&body, len + 1);
+    if (r == 0)
+        r = take(fd, buf_at(&body), len);
+    if (r == 0)
+        r = read_argv(buf_at(&body), len, &ret->argv);
     return r < 0 ? errmsg_set_errno(err, r, "the Emperor's request") : 0;
 }
 

@@ -213,6 +213,8 @@ def test_a_thousand_reloads_leave_descriptors_and_memory_where_they_were(host):
 
     def measure():
         pids = host.server.pid, host.master("app")
+        while proc.all_children(pids[0]) != {pids[1]}:
+            os.sched_yield()  # the question has had memory measured
         return ([len(proc.descriptors(p)) for p in pids],
                 [proc.memory(p)["Private_Dirty"] for p in pids])
 

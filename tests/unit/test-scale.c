@@ -93,7 +93,7 @@ static void test_short_bursts_keep_workers(void **state)
     begin(SCALE_SPARE, 1, 8);
     n_workers = 6;
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(seconds(1, 1, 0, 0), 0);
+        assert_int_equal(go_on(TICKS_A_SECOND - 1, 1, 0, 0), 0);
         assert_int_equal(go_on(1, 5, 0, 0), 0);
     }
 }
@@ -106,7 +106,7 @@ static void test_spare_goes_within_two_seconds(void **state)
         begin(SCALE_SPARE, 1, 8);
         n_workers = 8;
         assert_int_equal(go_on(busy_ticks, 7, 0, 0), 0);
-        assert_int_equal(go_on(TICKS_A_SECOND, 0, 0, 0), 0);
+        assert_int_equal(go_on(TICKS_A_SECOND - 2, 0, 0, 0), 0);
         assert_int_equal(go_on(TICKS_A_SECOND, 0, 0, 0), -7);
     }
 }
@@ -118,9 +118,10 @@ static void test_the_rest_goes_as_soon_as_it_has_been_idle(void **state)
     begin(SCALE_SPARE, 1, 8);
     n_workers = 8;
     assert_int_equal(seconds(3, 8, 0, 0), 0);
-    assert_int_equal(go_on(8, 4, 0, 0), 0);
-    assert_int_equal(go_on(6, 0, 0, 0), -3); /* idle for more than 1.2 s: four, one of them spare */
-    assert_int_equal(go_on(8, 0, 0, 0), -4);
+    assert_int_equal(go_on(6, 4, 0, 0), 0);
+    assert_int_equal(go_on(6, 0, 0, 0),
+                     -3); /* idle for more than a second: four, one of them spare */
+    assert_int_equal(go_on(6, 0, 0, 0), -4);
 }
 
 static void test_step(void **state)
