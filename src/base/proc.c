@@ -44,15 +44,16 @@ int proc_fork(struct proc *ret)
 /* The process between us and the orphan: forks it and ends. It runs in our memory, not in a copy,
  * so that only one copy is made (vfork(2)); fork(2) in it finds everything as it is here, and
  * leaves it so. */
-static pid_t fork_between(const int gate[2])
+static pid_t fork_between(const int gate[2], volatile int *ret_error)
 {
     pid_t between = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork) */
 
     if (between != 0)
         return between;
     pid_t orphan = fork(); /* NOLINT(clang-analyzer-unix.Vfork) */
+    *ret_error = orphan < 0 ? errno : 0;
     if (orphan != 0)
-        _exit(orphan < 0 ? errno : 0);
+        _exit(EXIT_SUCCESS);
     (void)close(gate[1]);
     return 0;
 }
@@ -60,12 +61,12 @@ static pid_t fork_between(const int gate[2])
 int proc_fork_orphan(void)
 {
     int gate[2]; /* closed by the caller when the process in between has been reaped */
-    int status = 0;
+    volatile int error = ECHILD; /* until it has forked */
     char byte = 0;
 
     if (pipe2(gate, O_CLOEXEC) < 0)
         return -errno;
-    pid_t between = fork_between(gate);
+    pid_t between = fork_between(gate, &error);
     if (between == 0) {
         while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
             ;
@@ -73,14 +74,14 @@ int proc_fork_orphan(void)
         return 0;
     }
     int r = between < 0 ? -errno : 1;
-    while (r == 1 && waitpid(between, &status, 0) < 0) {
+    while (r == 1 && waitpid(between, NULL, 0) < 0) {
         if (errno == ECHILD)
             break; /* SIGCHLD is ignored: it has ended, and nobody hears how */
         if (errno != EINTR)
             r = -errno;
     }
-    if (r == 1 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-        r = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+    if (r == 1 && error != 0)
+        r = -error;
     (void)close(gate[0]);
     (void)close(gate[1]);
     return r;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -64,6 +65,10 @@ static int leave_base(const struct child_start *start, int connection, struct wa
     size_t n = 0;
 
     log_set_fd(STDERR_FILENO, NULL);
+    /* A master has to hear of its children, and has a way with closed pipes of its own. */
+    (void)sigaction(SIGPIPE, NULL, &ret->on_pipe);
+    (void)sigaction(SIGCHLD, NULL, &ret->on_child);
+    (void)signal(SIGCHLD, SIG_DFL);
     int r = proc_list_fds(&ret->fds, &n);
     if (r < 0)
         return r;
@@ -127,6 +132,7 @@ static int install_environment(const struct liege_list *list)
     for (size_t i = 0; i < list->n_items; i++)
         copy[i] = list->items[i];
     environ = copy;
+    tzset(); /* the applications may have had their own time zone */
     return 0;
 }
 

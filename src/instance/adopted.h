@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <signal.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,6 +21,7 @@ struct warm {
     struct apps apps; /* loaded; their interpreters have not been told of the fork yet */
     int *fds;         /* that are open for the applications */
     size_t n_fds;
+    struct sigaction on_child, on_pipe; /* SIGCHLD and SIGPIPE, as the applications want them */
 };
 
 /* The life of a process that the zygote of a base has just forked, as its Emperor's child: answers

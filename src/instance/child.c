@@ -64,10 +64,13 @@ void child_leave_master(const struct child_start *start)
         _exit(EXIT_FAILURE);
     }
     logger_enter(start->logger, start->output_fd);
-    if (start->warm)
+    if (start->warm) {
+        (void)sigaction(SIGCHLD, &start->warm->on_child, NULL);
+        (void)sigaction(SIGPIPE, &start->warm->on_pipe, NULL);
         proc_unblock_signals();
-    else
-        proc_reset_signals();
+        return;
+    }
+    proc_reset_signals();
     proc_catch_sigpipe();
 }
 

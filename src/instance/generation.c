@@ -119,8 +119,8 @@ static bool is_lazy(const struct registry *r, const struct warm *warm)
 
     for (size_t i = 0; i < COUNT_OF(r->plugin_wanted); i++)
         loads = loads || r->plugin_wanted[i];
-    return r->instance.lazy_apps || (warm && !loads && r->instance.processes == 1 &&
-                                     r->worker.refork_after == 0 && !r->instance.fork_server);
+    return r->instance.lazy_apps ||
+           (warm && !loads && r->instance.processes == 1 && r->worker.refork_after == 0);
 }
 
 int generation_new(const struct generation_start *start, struct registry *registry,

@@ -534,6 +534,12 @@ static void obey_after_hooks(void *data, enum order order)
     obey(data, order);
 }
 
+/* Another master serves in our place. */
+static bool is_succeeded(const struct master *m)
+{
+    return partner_exists(&m->partner) && !m->partner.older && m->partner.serves;
+}
+
 static void on_emperor_byte(enum emperor_byte byte, void *data)
 {
     struct master *m = data;
@@ -544,6 +550,10 @@ static void on_emperor_byte(enum emperor_byte byte, void *data)
         hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_RELOAD);
         break;
     case ORDER_STOP_GRACEFULLY:
+        if (is_succeeded(m)) { /* the vassal goes on */
+            obey(m, order);
+            break;
+        }
         hooks_on(&m->hooks, m->loop, HOOK_EMPEROR_STOP_GRACEFULLY);
         break;
     case ORDER_STOP:

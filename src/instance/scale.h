@@ -12,8 +12,9 @@
  * the intentions of uWSGI's, but decide on how long requests wait and look ten times a second. */
 
 #define SCALE_TICK_US 100000ULL
-#define SCALE_PARTS   10 /* of the window that is looked back on: a sample each, if it is a second \
-                          */
+#define SCALE_PARTS                                                                                \
+    10 /* of the window that is looked back on: a sample each, if it is a second                   \
+        */
 
 enum scale_algo {
     SCALE_SPARE,    /* one worker shall be idle */

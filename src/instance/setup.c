@@ -3,8 +3,10 @@
  * the loop and the first generation. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/cred.h"
 #include "base/log.h"
@@ -47,7 +49,11 @@ static int open_sockets(struct master *m, const struct listeners *inherited, str
     if (r == 0)
         r = zerg_pools_open(&m->zerg_pools, conf, LISTEN_PRIVILEGED, err);
     if (r == 0 && conf->fork_server)
-        r = fork_server_open(&m->fork_server, conf->fork_server, start->emperor, err);
+        r = start->warm
+                ? errmsg_set(err, -EINVAL,
+                             "fork-server: what was forked from a base cannot be one itself: "
+                             "name it in the Emperor's vassal-fork-base")
+                : fork_server_open(&m->fork_server, conf->fork_server, start->emperor, err);
     if (r == 0)
         r = logger_open(&m->logger, conf, false, &cred, err);
     if (r == 0)
@@ -157,14 +163,31 @@ static int watch(struct master *m)
     return r;
 }
 
-static void warn_of_unused(const struct master *m, const struct listeners *share)
+/* Of a base vassal: names those of its settings that mean something to workers only. */
+static void warn_of_unused(const struct registry *r)
 {
-    const struct instance_conf *conf = &m->start.registry->instance;
+    _cleanup_(buf_done) struct buf names = {0};
+    const struct conf_table *table = NULL;
 
-    if (conf->fork_server && conf->processes != 1)
-        log_warning("processes = %llu is for no base vassal: this one has no workers",
-                    (unsigned long long)conf->processes);
-    if (!conf->fork_server && share->n_items == 0 && m->zerg_pools.n_items == 0)
+    for (size_t i = 0; i < r->conf.n_settings; i++) {
+        const struct conf_setting *s = &r->conf.settings[i];
+        const struct liege_option *o =
+            s->placeholder ? NULL : conf_find_option(r->tables, r->n_tables, s->key, &table);
+        bool of_workers = o && (table->object == &r->worker || table->object == &r->statics ||
+                                strcmp(o->name, "processes") == 0);
+        if (of_workers && buf_printf(&names, "%s%s", buf_len(&names) > 0 ? ", " : "", o->name) < 0)
+            return;
+    }
+    if (buf_len(&names) > 0)
+        log_warning("a base vassal has no workers, so what is set for them says nothing here: %.*s",
+                    (int)buf_len(&names), buf_at(&names));
+}
+
+static void warn_of_nothing_to_serve(const struct master *m, const struct listeners *share)
+{
+    if (m->start.registry->instance.fork_server)
+        warn_of_unused(m->start.registry);
+    else if (share->n_items == 0 && m->zerg_pools.n_items == 0)
         log_warning("no socket is configured: set http-socket or https-socket");
 }
 
@@ -193,7 +216,7 @@ int master_set_up(struct master *m, struct errmsg *err)
         return r;
     }
     log_given(&share);
-    warn_of_unused(m, &share);
+    warn_of_nothing_to_serve(m, &share);
     r = reload_start_generation(m, registry, &share, &m->current);
     if (r < 0)
         return errmsg_set_errno(err, r, "cannot start");

@@ -22,10 +22,11 @@
 #include "base/proc.h"
 #include "base/sock.h"
 
-#define MAX_CLIENTS 32
-#define BACKLOG     64
-#define CLIENT_US   (10 * US_PER_SEC)
-#define PAUSE_US    (1 * US_PER_SEC) /* when there are no descriptors left */
+#define MAX_CLIENTS  32
+#define MAX_CHILDREN 4
+#define BACKLOG      64
+#define CLIENT_US    (10 * US_PER_SEC)
+#define PAUSE_US     (1 * US_PER_SEC) /* when there are no descriptors left */
 
 struct client {
     struct stats_server *stats;
@@ -42,7 +43,7 @@ struct stats_server {
     struct loop_io io;
     struct loop_timer pause;
     struct list clients;
-    unsigned n_clients;
+    unsigned n_clients, n_children;
     struct addr addr;
     struct sock_file file;
 };
@@ -50,7 +51,8 @@ struct stats_server {
 /* Listens while there is room for another client. */
 static void update_listening(struct stats_server *s)
 {
-    bool wanted = s->n_clients < MAX_CLIENTS && !loop_timer_is_set(&s->pause);
+    bool wanted =
+        s->n_clients < MAX_CLIENTS && s->n_children < MAX_CHILDREN && !loop_timer_is_set(&s->pause);
     int r = loop_io_modify(s->loop, &s->io, wanted ? EPOLLIN : 0);
 
     if (r < 0)
@@ -62,6 +64,8 @@ static void on_pause_over(struct loop_timer *t)
     update_listening(container_of(t, struct stats_server, pause));
 }
 
+static void on_child_end(struct loop_io *io, uint32_t events);
+
 static void client_free(struct client *cl)
 {
     struct stats_server *s = cl->stats;
@@ -71,6 +75,7 @@ static void client_free(struct client *cl)
     closep(&cl->io.fd);
     list_remove(&cl->link);
     s->n_clients--;
+    s->n_children -= cl->io.fn == on_child_end;
     free(cl->text);
     free(cl);
 }
@@ -149,6 +154,7 @@ static int leave_to_child(struct client *cl)
     int fds[2];
 
     cl->io = (struct loop_io){.fd = -1, .fn = on_child_end};
+    cl->stats->n_children++;
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return -errno;
     int r = proc_fork(&proc);

@@ -383,6 +383,34 @@ def test_what_only_a_server_can_have_is_refused(folder, start, line):
     server.wait_line(rf"base.ini:3: {line.split()[0]} is not for a base vassal")
 
 
+def test_what_is_set_for_workers_is_named(base):
+    b = base("processes = 4\nharakiri = 30\nstatic-index = index.html")
+    b.server.wait_line("what is set for them says nothing here: processes, harakiri, static-index$")
+
+
+def test_what_was_forked_forks_nobody(folder, base):
+    b = base()
+    path = folder / "one.ini"
+    path.write_text(f"[liege]\nfork-server = {folder}/other.socket\n")
+    assert "what was forked from a base cannot be one itself" in b.adopt("--ini", path).hear(FAILED)[2]
+
+
+def test_the_master_hears_of_its_children_though_the_application_does_not(folder, base):
+    (folder / "ignores.py").write_text("import signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+                                       "handlers = lambda: signal.getsignal(signal.SIGCHLD)\n")
+    b = base("early-pyimport = ignores")
+    path, address = vassal_file(folder, settings="include = exec://echo '[liege]'; echo processes = 1")
+    v = b.adopt("--ini", path)
+    v.hear(READY)
+    v.say(RELOAD)
+    assert v.hear(READY, KEPT)[:2] == (READY, 2)
+    with Connection(address) as c:
+        assert c.request("/").status == 200
+    worker = json.loads(get(address).body)["pid"]
+    ignored = int(proc.status(worker, "SigIgn")[0], 16)
+    assert ignored & 1 << (signal.SIGCHLD - 1)
+
+
 def test_there_is_no_base_without_an_emperor(folder, start):
     (folder / "base.ini").write_text("[liege]\nfork-server = fork.socket\nneed-app = no\n")
     server = start("--ini", "base.ini", cwd=folder)
