@@ -21,6 +21,7 @@
 #include "emperor/vassal-hook.h"
 #include "ipc/fdmap.h"
 #include "ipc/message.h"
+#include "ipc/surroundings.h"
 
 static const char *const prefixes[] = {"LIEGE_", "UWSGI_"};
 

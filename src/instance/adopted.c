@@ -23,6 +23,7 @@
 #include "instance/start.h"
 #include "ipc/adoption.h"
 #include "ipc/fdmap.h"
+#include "ipc/surroundings.h"
 
 /* Variables that name descriptors: of each process its own. */
 static const struct {

@@ -7,11 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,93 +18,12 @@
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/fd-pass.h"
 #include "base/fd.h"
 #include "base/strv.h"
 
-#define HEAD_BYTES             4
-#define SURROUNDINGS_MAX_BYTES (8UL * 1024 * 1024) /* more than execve(2) takes */
-#define ANSWER_MAX_BYTES       2048
-
-/* Room for descriptors, and for the sender's credentials beside them. */
-union control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * ADOPTION_PART_COUNT) + CMSG_SPACE(sizeof(struct ucred))];
-};
-
-/* Surroundings: strings with their terminators: the directory, the two limits, the environment. */
-
-void surroundings_done(struct surroundings *s)
-{
-    free(s->cwd);
-    s->cwd = NULL;
-    strv_done(&s->environ);
-}
-
-static int append_string(struct buf *b, const char *text)
-{
-    return buf_append(b, text, strlen(text) + 1);
-}
-
-int surroundings_seal(const struct surroundings *s)
-{
-    _cleanup_(buf_done) struct buf b = {0};
-    int r = append_string(&b, s->cwd);
-
-    if (r == 0)
-        r = buf_printf(&b, "%" PRIu64 " %" PRIu64, (uint64_t)s->nofile.rlim_cur,
-                       (uint64_t)s->nofile.rlim_max);
-    if (r == 0)
-        r = buf_append(&b, "", 1);
-    for (size_t i = 0; r == 0 && i < s->environ.n_items; i++)
-        r = append_string(&b, s->environ.items[i]);
-    if (r < 0)
-        return r;
-    _cleanup_close_ int fd = memfd_create("surroundings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -errno;
-    ssize_t n = write(fd, buf_at(&b), buf_len(&b));
-    if (n != (ssize_t)buf_len(&b))
-        return n < 0 ? -errno : -EIO;
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-        return -errno;
-    return TAKE_FD(fd);
-}
-
-static int parse_limits(const char *text, struct rlimit *ret)
-{
-    char *soft_end = NULL, *end = NULL;
-
-    ret->rlim_cur = strtoull(text, &soft_end, 10);
-    ret->rlim_max = strtoull(soft_end, &end, 10);
-    return soft_end > text && end > soft_end && *end == '\0' ? 0 : -EPROTO;
-}
-
-int surroundings_read(int fd, struct surroundings *ret)
-{
-    _cleanup_free_ char *text = NULL;
-    const char *at = NULL, *end = NULL;
-    size_t len = 0;
-
-    *ret = (struct surroundings){0};
-    if (lseek(fd, 0, SEEK_SET) < 0)
-        return -errno;
-    int r = fd_read_all(fd, SURROUNDINGS_MAX_BYTES, &text, &len);
-    if (r < 0)
-        return r;
-    if (len == 0 || text[len - 1] != '\0')
-        return -EPROTO;
-    end = text + len;
-    ret->cwd = strdup(text);
-    if (!ret->cwd)
-        return -ENOMEM;
-    at = text + strlen(text) + 1;
-    if (at == end)
-        return -EPROTO;
-    r = parse_limits(at, &ret->nofile);
-    for (at += strlen(at) + 1; r == 0 && at < end; at += strlen(at) + 1)
-        r = strv_append(&ret->environ, at);
-    return r;
-}
+#define HEAD_BYTES       4
+#define ANSWER_MAX_BYTES 2048
 
 /* Frames */
 
@@ -138,76 +55,28 @@ static int append_item(struct buf *b, const char *data, size_t len)
 static int send_frame(int fd, struct buf *b, unsigned modifier2, const int *fds, size_t n_fds)
 {
     unsigned char *head = (unsigned char *)buf_at(b);
-    struct iovec iov = {.iov_base = head, .iov_len = buf_len(b)};
-    struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
-    union control control = {0};
+    const struct iovec iov = {.iov_base = head, .iov_len = buf_len(b)};
 
     if (buf_len(b) - HEAD_BYTES > UINT16_MAX)
         return -E2BIG;
     head[0] = ADOPTION_MODIFIER1;
     put_u16(head + 1, buf_len(b) - HEAD_BYTES);
     head[3] = (unsigned char)modifier2;
-    if (n_fds > 0) {
-        hdr.msg_control = control.bytes;
-        hdr.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-        memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-    }
-    ssize_t n = sendmsg(fd, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = fd_pass_send(fd, &iov, 1, fds, n_fds);
     if (n < 0)
-        return -errno;
+        return (int)n;
     return (size_t)n == iov.iov_len ? 0 : -EMSGSIZE; /* it will read the end as a broken request */
 }
 
-/* Receives up to @size bytes with what comes beside them: up to ADOPTION_PART_COUNT descriptors,
- * which are the caller's, and who sends (pid 0 if the socket does not pass it). Returns as
- * recvmsg(2), or a negative errno. */
-static ssize_t receive(int fd, void *data, size_t size, int flags, int *fds, size_t *ret_n_fds,
-                       struct ucred *ret_sender)
+static ssize_t receive(int fd, void *data, size_t size, int flags, struct fd_passed *ret)
 {
-    struct iovec iov = {.iov_base = data, .iov_len = size};
-    union control control = {0};
-    struct msghdr hdr = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
+    const struct iovec iov = {.iov_base = data, .iov_len = size};
     ssize_t n = 0;
 
-    *ret_n_fds = 0;
-    *ret_sender = (struct ucred){.pid = 0};
     do
-        n = recvmsg(fd, &hdr, flags | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(&hdr); c; c = CMSG_NXTHDR(&hdr, c)) {
-        if (c->cmsg_level != SOL_SOCKET)
-            continue;
-        if (c->cmsg_type == SCM_CREDENTIALS)
-            memcpy(ret_sender, CMSG_DATA(c), sizeof(*ret_sender));
-        size_t n_fds = c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
-        for (size_t i = 0; i < n_fds; i++) {
-            int got = -1;
-            memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-            if (*ret_n_fds < ADOPTION_PART_COUNT)
-                fds[(*ret_n_fds)++] = got;
-            else
-                (void)close(got);
-        }
-    }
+        n = fd_pass_receive(fd, &iov, 1, flags, ret);
+    while (n == -EINTR);
     return n;
-}
-
-static void close_all(const int *fds, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fds[i] >= 0)
-            (void)close(fds[i]);
 }
 
 /* The request */
@@ -215,7 +84,9 @@ static void close_all(const int *fds, size_t n)
 void adoption_request_done(struct adoption_request *r)
 {
     strv_done(&r->argv);
-    close_all(r->fds, ADOPTION_PART_COUNT);
+    for (size_t i = 0; i < ADOPTION_PART_COUNT; i++)
+        if (r->fds[i] >= 0)
+            (void)close(r->fds[i]);
     *r = ADOPTION_REQUEST_NONE;
 }
 
@@ -272,17 +143,20 @@ static int take(int fd, char *data, size_t len)
 }
 
 /* Gives the descriptors that came to their parts. */
-static int sort_parts(unsigned parts, int *fds, size_t n_fds, struct adoption_request *ret)
+static int sort_parts(unsigned parts, struct fd_passed *came, struct adoption_request *ret)
 {
-    size_t used = 0;
+    size_t n_parts = 0, used = 0;
 
     for (size_t i = 0; i < ADOPTION_PART_COUNT; i++)
-        if ((parts & 1U << i) && used < n_fds)
-            ret->fds[i] = fds[used++];
-        else if (parts & 1U << i)
-            parts = 0;
-    close_all(fds + used, n_fds - used);
-    return used == n_fds && (parts & 1U << ADOPTION_PIPE) ? 0 : -EPROTO;
+        n_parts += parts >> i & 1;
+    if (n_parts != came->n_fds || came->is_cut || !(parts & 1U << ADOPTION_PIPE)) {
+        fd_passed_close(came);
+        return -EPROTO;
+    }
+    for (size_t i = 0; i < ADOPTION_PART_COUNT; i++)
+        if (parts & 1U << i)
+            ret->fds[i] = came->fds[used++];
+    return 0;
 }
 
 static int read_argv(const char *body, size_t len, struct liege_list *ret)
@@ -306,23 +180,21 @@ int adoption_receive(int fd, struct adoption_request *ret, struct errmsg *err)
 {
     const struct timeval limit = {.tv_sec = ADOPTION_WAIT_MS / 1000};
     unsigned char head[HEAD_BYTES] = {0};
-    int fds[ADOPTION_PART_COUNT];
     _cleanup_(buf_done) struct buf body = {0};
-    struct ucred sender;
-    size_t n_fds = 0;
+    struct fd_passed came;
 
     *ret = ADOPTION_REQUEST_NONE;
     if (fd_set_nonblock(fd, false) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0)
         return errmsg_set_errno(err, -errno, "cannot wait for the request");
-    ssize_t n = receive(fd, head, sizeof(head), MSG_WAITALL, fds, &n_fds, &sender);
+    ssize_t n = receive(fd, head, sizeof(head), MSG_WAITALL, &came);
     int r = n < 0 ? (int)n : 0;
     if (r == 0 && (n != sizeof(head) || head[0] != ADOPTION_MODIFIER1))
         r = -EPROTO;
     if (r < 0)
-        close_all(fds, n_fds);
+        fd_passed_close(&came);
     else
-        r = sort_parts(head[3], fds, n_fds, ret);
+        r = sort_parts(head[3], &came, ret);
     const size_t len = get_u16(head + 1);
     if (r == 0)
         r = buf_reserve(&body, len + 1);
@@ -451,18 +323,17 @@ static int read_answer(int fd, const char *data, size_t n, const struct ucred *s
 int adoption_hear(int fd, struct proc *ret, struct errmsg *err)
 {
     char data[ANSWER_MAX_BYTES];
-    int fds[ADOPTION_PART_COUNT];
-    struct ucred sender;
-    size_t n_fds = 0;
-    ssize_t n = receive(fd, data, sizeof(data), MSG_DONTWAIT, fds, &n_fds, &sender);
+    struct fd_passed came;
+    ssize_t n = receive(fd, data, sizeof(data), MSG_DONTWAIT, &came);
 
     if (n == -EAGAIN)
         return -EAGAIN;
     if (n <= 0)
         return errmsg_set(err, n < 0 && n != -EPIPE ? (int)n : -ECONNRESET,
                           "the base has closed the connection without an answer");
-    int r = read_answer(fd, data, (size_t)n, &sender, n_fds == 1 ? fds[0] : -1, ret, err);
+    int r = read_answer(fd, data, (size_t)n, &came.sender, came.n_fds == 1 ? came.fds[0] : -1, ret,
+                        err);
     if (r <= 0)
-        close_all(fds, n_fds);
+        fd_passed_close(&came);
     return r;
 }

@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/errmsg.h"
@@ -32,25 +31,9 @@ enum adoption_part {
     ADOPTION_STATUS,       /* ipc/status.h */
     ADOPTION_LOG,          /* becomes descriptors 1 and 2 */
     ADOPTION_OLDER,        /* to the master whose place it takes (instance/takeover.h) */
-    ADOPTION_SURROUNDINGS, /* a file in memory: struct surroundings */
+    ADOPTION_SURROUNDINGS, /* a file in memory: ipc/surroundings.h */
     ADOPTION_PART_COUNT,
 };
-
-/* What execve(2) would have given it. */
-struct surroundings {
-    char *cwd;
-    struct rlimit nofile;
-    struct liege_list environ; /* of an Emperor of uWSGI there is none: the base's is taken */
-};
-
-void surroundings_done(struct surroundings *s);
-
-/* The file in memory. Returns a descriptor or a negative errno. */
-int surroundings_seal(const struct surroundings *s) _must_check_;
-
-/* Reads what surroundings_seal() has written. The result is to be released either way. Returns 0 or
- * a negative errno. */
-int surroundings_read(int fd, struct surroundings *ret) _must_check_;
 
 struct adoption_request {
     struct liege_list argv;       /* as for execve(2) */
@@ -83,8 +66,8 @@ int adoption_answer(int fd) _must_check_;
 /* There will be none. */
 void adoption_refuse(int fd, const char *why);
 
-/* What has been answered: 1 with *@ret, a child of ours that was forked by who listens at the other
- * end; -EAGAIN: nothing yet. Else there is none, with the reason in @err: -ECONNRESET if the base
+/* What has been answered: 1 with *@ret, a child of ours and of the base's user, which the base has
+ * given the connection to; -EAGAIN: nothing yet. Else there is none, with the reason in @err: -ECONNRESET if the base
  * has closed the connection without an answer, -EREMOTEIO if it has refused, -EPROTO if the answer
  * is not to be trusted, -ECHILD if the process has ended already. */
 int adoption_hear(int fd, struct proc *ret, struct errmsg *err) _must_check_;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd-pass.h"
 #include "base/fd.h"
 
 struct header {
@@ -43,25 +44,11 @@ int message_send(int fd, const struct message *m)
         {.iov_base = &head, .iov_len = sizeof(head)},
         {.iov_base = (void *)m->data, .iov_len = MIN(m->len, (size_t)MESSAGE_MAX_BYTES)},
     };
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)];
-    } control = {0};
-    struct msghdr hdr = {.msg_iov = iov, .msg_iovlen = m->len > 0 ? 2 : 1};
 
     if (m->n_fds > MESSAGE_MAX_FDS)
         return -E2BIG;
-    if (m->n_fds > 0) {
-        size_t size = sizeof(int) * m->n_fds;
-        hdr.msg_control = control.bytes;
-        hdr.msg_controllen = CMSG_SPACE(size);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(c), m->fds, size);
-    }
-    return sendmsg(fd, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+    ssize_t n = fd_pass_send(fd, iov, m->len > 0 ? 2 : 1, m->fds, m->n_fds);
+    return n < 0 ? (int)n : 0;
 }
 
 int message_send_text(int fd, uint16_t type, uint32_t value, const char *text)
@@ -71,74 +58,34 @@ int message_send_text(int fd, uint16_t type, uint32_t value, const char *text)
     return message_send(fd, &m);
 }
 
-/* Takes descriptors and the sender's pid out of the control data. False if there are more
- * descriptors than a message has, which the kernel's padding leaves room for; they are closed. */
-static bool read_control(struct msghdr *hdr, struct message *m)
+/* A peer that closes before it has read everything leaves us ECONNRESET, once, in front of what it
+ * said last: that is an end like any other, and its last words come first. */
+static ssize_t receive_packet(int fd, const struct iovec *iov, struct fd_passed *ret)
 {
-    bool fit = true;
+    ssize_t n = fd_pass_receive(fd, iov, 1, MSG_DONTWAIT, ret);
 
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
-        if (c->cmsg_level != SOL_SOCKET)
-            continue;
-        if (c->cmsg_type == SCM_CREDENTIALS) {
-            struct ucred cred;
-            memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-            m->sender = cred.pid;
-        } else if (c->cmsg_type == SCM_RIGHTS) {
-            size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            for (size_t i = 0; i < n; i++) {
-                int fd = -1;
-                memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-                fit = m->n_fds < MESSAGE_MAX_FDS;
-                if (fit)
-                    m->fds[m->n_fds++] = fd;
-                else
-                    (void)close(fd);
-            }
-        }
-    }
-    return fit;
-}
-
-/* recvmsg(2). A peer that closes before it has read everything leaves us ECONNRESET, once, in front
- * of what it said last: that is an end like any other, and its last words come first. */
-static ssize_t receive_packet(int fd, struct msghdr *hdr)
-{
-    const struct msghdr fresh = *hdr;
-    ssize_t n = recvmsg(fd, hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-
-    if (n >= 0 || errno != ECONNRESET)
-        return n;
-    *hdr = fresh;
-    return recvmsg(fd, hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    return n == -ECONNRESET ? fd_pass_receive(fd, iov, 1, MSG_DONTWAIT, ret) : n;
 }
 
 int message_receive(int fd, struct message_buffer *buf, struct message *ret)
 {
-    struct iovec iov = {.iov_base = buf->bytes, .iov_len = sizeof(buf->bytes) - 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS) + CMSG_SPACE(sizeof(struct ucred))];
-    } control;
-    struct msghdr hdr = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
+    const struct iovec iov = {.iov_base = buf->bytes, .iov_len = sizeof(buf->bytes) - 1};
+    struct fd_passed passed;
     struct message m = {0};
     struct header head;
 
-    ssize_t n = receive_packet(fd, &hdr);
+    ssize_t n = receive_packet(fd, &iov, &passed);
     if (n < 0)
-        return errno == EINTR ? -EAGAIN : -errno;
-    bool fit = read_control(&hdr, &m);
-    if (n == 0 && m.n_fds == 0 && m.sender == 0) /* an empty packet would have a sender */
+        return n == -EINTR ? -EAGAIN : (int)n;
+    if (n == 0 && passed.n_fds == 0 && passed.sender.pid == 0) /* an empty packet has a sender */
         return 0;
-    if (!fit || (size_t)n < sizeof(head) || (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-        message_close_fds(&m);
+    if (passed.n_fds > MESSAGE_MAX_FDS || (size_t)n < sizeof(head) || passed.is_cut) {
+        fd_passed_close(&passed);
         return -EPROTO;
     }
+    m.sender = passed.sender.pid;
+    m.n_fds = passed.n_fds;
+    memcpy(m.fds, passed.fds, passed.n_fds * sizeof(int));
     memcpy(&head, buf->bytes, sizeof(head));
     if (head.version != MESSAGE_VERSION) {
         message_close_fds(&m);

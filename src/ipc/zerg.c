@@ -12,48 +12,18 @@
 #include "base/addr.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd-pass.h"
 
 #define GREETING_LEN (sizeof(ZERG_GREETING) - 1)
-
-union control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * ZERG_MAX_FDS)];
-};
 
 int zerg_send(int fd, const int *fds, size_t n)
 {
     int count = (int)n;
-    struct iovec iov[] = {{.iov_base = (void *)ZERG_GREETING, .iov_len = GREETING_LEN},
-                          {.iov_base = &count, .iov_len = sizeof(count)}};
-    union control control = {0};
-    struct msghdr hdr = {.msg_iov = iov, .msg_iovlen = COUNT_OF(iov)};
+    const struct iovec iov[] = {{.iov_base = (void *)ZERG_GREETING, .iov_len = GREETING_LEN},
+                                {.iov_base = &count, .iov_len = sizeof(count)}};
+    ssize_t sent = fd_pass_send(fd, iov, COUNT_OF(iov), fds, n);
 
-    if (n > ZERG_MAX_FDS)
-        return -E2BIG;
-    if (n > 0) {
-        hdr.msg_control = control.bytes;
-        hdr.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-        struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int) * n);
-        memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
-    }
-    return sendmsg(fd, &hdr, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
-/* Returns how many there are: no more than there is room for, as the kernel sees to. */
-static size_t take_fds(struct msghdr *hdr, int ret_fds[ZERG_MAX_FDS])
-{
-    size_t n = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n = MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(int), (size_t)ZERG_MAX_FDS);
-        memcpy(ret_fds, CMSG_DATA(c), sizeof(int) * n);
-    }
-    return n;
+    return sent < 0 ? (int)sent : 0;
 }
 
 static int wait_for_input(int fd, uint64_t timeout_us)
@@ -73,34 +43,25 @@ int zerg_receive(int fd, uint64_t timeout_us, int ret_fds[ZERG_MAX_FDS])
 {
     char text[GREETING_LEN];
     int count = -1;
-    struct iovec iov[] = {{.iov_base = text, .iov_len = sizeof(text)},
-                          {.iov_base = &count, .iov_len = sizeof(count)}};
-    union control control;
-    struct msghdr hdr = {
-        .msg_iov = iov,
-        .msg_iovlen = COUNT_OF(iov),
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof(control.bytes),
-    };
-    int fds[ZERG_MAX_FDS];
+    const struct iovec iov[] = {{.iov_base = text, .iov_len = sizeof(text)},
+                                {.iov_base = &count, .iov_len = sizeof(count)}};
+    struct fd_passed passed;
     int r = wait_for_input(fd, timeout_us);
 
     if (r < 0)
         return r;
-    ssize_t len = recvmsg(fd, &hdr, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    ssize_t len = fd_pass_receive(fd, iov, COUNT_OF(iov), MSG_DONTWAIT, &passed);
     if (len < 0)
-        return -errno;
-    size_t n = take_fds(&hdr, fds);
+        return (int)len;
     bool good = (size_t)len == sizeof(text) + sizeof(count) &&
                 memcmp(text, ZERG_GREETING, sizeof(text)) == 0 && count >= 0 &&
-                (size_t)count == n && !(hdr.msg_flags & MSG_CTRUNC);
-    if (good) {
-        memcpy(ret_fds, fds, sizeof(int) * n);
-        return (int)n;
+                (size_t)count == passed.n_fds && !passed.is_cut;
+    if (!good) {
+        fd_passed_close(&passed);
+        return -EPROTO;
     }
-    for (size_t i = 0; i < n; i++)
-        (void)close(fds[i]);
-    return -EPROTO;
+    memcpy(ret_fds, passed.fds, sizeof(int) * passed.n_fds);
+    return count;
 }
 
 int zerg_ask(const char *address, uint64_t timeout_us, int ret_fds[ZERG_MAX_FDS],

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/errmsg.h"
+#include "base/fd-pass.h"
 #include "base/macro.h"
 
 /* How instances share listening sockets, in uWSGI's way: who connects to a UNIX stream socket is
@@ -12,7 +13,7 @@
  * (SCM_RIGHTS). Then the connection is over. */
 
 #define ZERG_GREETING "uwsgi-zerg"
-#define ZERG_MAX_FDS  64
+#define ZERG_MAX_FDS  FD_PASS_MAX
 
 /* Sends the @n sockets @fds over the new connection @fd, without waiting. Returns 0 or a negative
  * errno; -E2BIG if they are too many. */

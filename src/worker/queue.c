@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd-pass.h"
 
 /* Of the kernel's memory, for all entries together: some thousand ordinary requests. Without
  * CAP_NET_ADMIN the limit of the system (net.core.wmem_max) holds. */
@@ -79,24 +80,10 @@ static void on_empty(const struct queue *q)
 int queue_give(const struct queue *q, const struct iovec *iov, size_t n_iov, const int *fds,
                size_t n_fds)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * QUEUE_MAX_FDS)];
-        struct cmsghdr align;
-    } control = {0};
-    struct msghdr msg = {
-        .msg_iov = (struct iovec *)iov,
-        .msg_iovlen = n_iov,
-        .msg_control = &control,
-        .msg_controllen = CMSG_SPACE(sizeof(int) * n_fds),
-    };
-    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    ssize_t n = fd_pass_send(q->give_fd, iov, n_iov, fds, n_fds);
 
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-    memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-    if (sendmsg(q->give_fd, &msg, MSG_NOSIGNAL) < 0) {
-        int r = -errno;
+    if (n < 0) {
+        int r = (int)n;
         atomic_fetch_add(&q->board->n_full, 1);
         /* ETOOMANYREFS: so many descriptors of this user are on their way (unix(7)). */
         return r == -EINTR || r == -ETOOMANYREFS ? -EAGAIN : r;
@@ -111,19 +98,6 @@ void queue_note_gone(const struct queue *q)
 {
     atomic_fetch_add(&q->board->n_gone, 1);
     atomic_store(&q->board->gone_us, clock_now_us());
-}
-
-static size_t received_fds(struct msghdr *msg, int fds[QUEUE_MAX_FDS])
-{
-    size_t n = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        n = MIN((c->cmsg_len - CMSG_LEN(0)) / sizeof(int), (size_t)QUEUE_MAX_FDS);
-        memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-    }
-    return n;
 }
 
 /* The kernel drops descriptors for which there is no room, and the client with them (unix(7)): so
@@ -145,23 +119,14 @@ static bool has_room_for_fds(int fd)
 ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_MAX_FDS],
                    size_t *ret_n_fds)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int) * QUEUE_MAX_FDS)];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = {.iov_base = buf, .iov_len = size};
-    struct msghdr msg = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control),
-    };
+    const struct iovec iov = {.iov_base = buf, .iov_len = size};
+    struct fd_passed passed;
 
     if (!has_room_for_fds(q->take_fd))
         return -EMFILE;
-    ssize_t len = recvmsg(q->take_fd, &msg, MSG_CMSG_CLOEXEC);
+    ssize_t len = fd_pass_receive(q->take_fd, &iov, 1, 0, &passed);
     if (len < 0) {
-        int r = errno == EINTR ? -EAGAIN : -errno;
+        int r = len == -EINTR ? -EAGAIN : (int)len;
         /* A worker that died between the two steps of giving or taking has left it wrong. */
         if (r == -EAGAIN) {
             atomic_store(&q->board->depth, 0);
@@ -169,14 +134,14 @@ ssize_t queue_take(const struct queue *q, void *buf, size_t size, int fds[QUEUE_
         }
         return r;
     }
-    *ret_n_fds = received_fds(&msg, fds);
     if (atomic_fetch_sub(&q->board->depth, 1) <= 1)
         on_empty(q);
     atomic_fetch_add(&q->board->n_taken, 1);
-    if (len == 0 || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-        for (size_t i = 0; i < *ret_n_fds; i++)
-            closep(&fds[i]);
+    if (len == 0 || passed.is_cut || passed.n_fds > QUEUE_MAX_FDS) {
+        fd_passed_close(&passed);
         return -EPROTO;
     }
+    *ret_n_fds = passed.n_fds;
+    memcpy(fds, passed.fds, passed.n_fds * sizeof(int));
     return len;
 }

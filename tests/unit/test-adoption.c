@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/strv.h"
+#include "ipc/surroundings.h"
 #include "unit.h"
 
 /* The Emperor's end, which learns who sends, and the base's. */

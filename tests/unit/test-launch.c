@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 #include "emperor/launch.h"
+#include "ipc/surroundings.h"
 #include "unit.h"
 
 /* Each string is its own array: the lists hold char pointers. */
