@@ -10,6 +10,9 @@
 
 #include "adopt.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,51 +35,115 @@ static const char *find_variable(const char *text)
     return NULL;
 }
 
-/* Sets the variable "NAME=VALUE" in @dict, unless it is so already. */
+/* Sets the variable "NAME=VALUE" in @dict. */
 static int set_variable(PyObject *dict, const char *text)
 {
     const char *equals = strchr(text, '=');
-    PyObject *key = PyBytes_FromStringAndSize(text, equals - text), *value = NULL;
-    int r = key ? 0 : -1;
+    PyObject *key = PyBytes_FromStringAndSize(text, equals - text);
+    PyObject *value = PyBytes_FromString(equals + 1);
+    int r = key && value ? PyDict_SetItem(dict, key, value) : -1;
 
-    if (key)
-        value = PyDict_GetItemWithError(dict, key); /* borrowed */
-    if (r == 0 &&
-        (!value || !PyBytes_Check(value) || strcmp(PyBytes_AS_STRING(value), equals + 1) != 0)) {
-        value = PyBytes_FromString(equals + 1);
-        r = value ? PyDict_SetItem(dict, key, value) : -1;
-        Py_XDECREF(value);
-    }
+    Py_XDECREF(value);
     Py_XDECREF(key);
     return r;
 }
 
-/* The keys of @dict that are in no environ(7), a list. */
-static PyObject *list_gone(PyObject *dict)
-{
-    PyObject *gone = PyList_New(0), *key = NULL, *value = NULL;
-    Py_ssize_t at = 0;
+/* What posix.environ had when all was loaded, "NAME=VALUE": by it a change is found without a look
+ * at the objects, each of which would be written to. */
+static struct {
+    char **items;
+    size_t n_items;
+} noted;
 
-    while (gone && PyDict_Next(dict, &at, &key, &value))
-        if ((!PyBytes_Check(key) || !find_variable(PyBytes_AS_STRING(key))) &&
-            PyList_Append(gone, key) < 0)
-            Py_CLEAR(gone);
-    return gone;
+static int note_variable(PyObject *key, PyObject *value)
+{
+    char **items = realloc(noted.items, (noted.n_items + 1) * sizeof(*items));
+    char *text = NULL;
+
+    if (!items)
+        return -1;
+    noted.items = items;
+    if (!PyBytes_Check(key) || !PyBytes_Check(value) ||
+        asprintf(&text, "%s=%s", PyBytes_AS_STRING(key), PyBytes_AS_STRING(value)) < 0)
+        return -1;
+    items[noted.n_items++] = text;
+    return 0;
+}
+
+static void forget_noted(void)
+{
+    for (size_t i = 0; i < noted.n_items; i++)
+        free(noted.items[i]);
+    free(noted.items);
+    noted.items = NULL;
+    noted.n_items = 0;
+}
+
+static bool is_noted(const char *text)
+{
+    for (size_t i = 0; i < noted.n_items; i++)
+        if (strcmp(noted.items[i], text) == 0)
+            return true;
+    return false;
+}
+
+static PyObject *find_environ(void)
+{
+    PyObject *name = PyUnicode_FromString("posix");
+    PyObject *posix = name ? PyImport_GetModule(name) : NULL;
+    PyObject *dict = posix ? PyObject_GetAttrString(posix, "environ") : NULL;
+
+    Py_XDECREF(posix);
+    Py_XDECREF(name);
+    return dict;
+}
+
+void adopt_prepare(void)
+{
+    PyObject *dict = find_environ(), *key = NULL, *value = NULL;
+    Py_ssize_t at = 0;
+    int r = dict ? 0 : -1;
+
+    forget_noted();
+    while (r == 0 && PyDict_Next(dict, &at, &key, &value))
+        r = note_variable(key, value);
+    if (r < 0) /* it is looked at as a whole then */
+        forget_noted();
+    Py_XDECREF(dict);
+    PyErr_Clear();
+}
+
+static int remove_variable(PyObject *dict, const char *text)
+{
+    PyObject *key = PyBytes_FromStringAndSize(text, (Py_ssize_t)strcspn(text, "="));
+    int r = key ? PyDict_DelItem(dict, key) : -1;
+
+    Py_XDECREF(key);
+    return r;
+}
+
+/* Empties @dict of what is in no environ(7). */
+static int remove_gone(PyObject *dict)
+{
+    int r = 0;
+
+    if (noted.n_items == 0)
+        PyDict_Clear(dict);
+    for (size_t i = 0; r == 0 && i < noted.n_items; i++)
+        if (!find_variable(noted.items[i]))
+            r = remove_variable(dict, noted.items[i]);
+    return r;
 }
 
 /* Makes @dict, which is posix.environ and what os.environ keeps its items in, what environ(7) is.
  * What is the same in both is not touched: most is, and stays in memory that is shared. */
 static int replace_environ(PyObject *dict)
 {
-    PyObject *gone = list_gone(dict);
-    int r = gone ? 0 : -1;
+    int r = remove_gone(dict);
 
-    for (Py_ssize_t i = 0; r == 0 && i < PyList_GET_SIZE(gone); i++)
-        r = PyDict_DelItem(dict, PyList_GET_ITEM(gone, i));
     for (char **v = environ; r == 0 && v && *v; v++)
-        if (find_variable(*v) == *v)
+        if (find_variable(*v) == *v && !is_noted(*v))
             r = set_variable(dict, *v);
-    Py_XDECREF(gone);
     return r;
 }
 
@@ -103,8 +170,7 @@ static int replace_time_zone(void)
 
 static int replace_surroundings(void)
 {
-    PyObject *posix = PyImport_ImportModule("posix");
-    PyObject *dict = posix ? PyObject_GetAttrString(posix, "environ") : NULL;
+    PyObject *dict = find_environ();
     PyObject *zone = dict ? Py_XNewRef(find_time_zone(dict)) : NULL;
     int r = dict ? replace_environ(dict) : -1;
 
@@ -112,7 +178,6 @@ static int replace_surroundings(void)
         r = replace_time_zone();
     Py_XDECREF(zone);
     Py_XDECREF(dict);
-    Py_XDECREF(posix);
     return r;
 }
 

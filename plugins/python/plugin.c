@@ -76,6 +76,15 @@ static bool plugin_sources(void (*add)(void *data, const char *path), void *data
     return python_conf->auto_reload > 0;
 }
 
+static bool plugin_settle(void)
+{
+    bool done = interp_settle();
+
+    if (done)
+        adopt_prepare();
+    return done;
+}
+
 static int plugin_zygote_start(struct liege_error *err)
 {
     interp_unsettle();
@@ -107,7 +116,7 @@ const struct liege_plugin liege_plugin = {
     .describe_thread = audit_describe_thread,
     .describe_fd = audit_describe_fd,
     .adopt = plugin_adopt,
-    .settle = interp_settle,
+    .settle = plugin_settle,
     .before_fork = interp_before_fork,
     .after_fork_parent = interp_after_fork_parent,
     .after_fork_child = interp_after_fork_child,

@@ -67,7 +67,7 @@ int adoption_answer(int fd) _must_check_;
 void adoption_refuse(int fd, const char *why);
 
 /* What has been answered: 1 with *@ret, a child of ours and of the base's user, which the base has
- * given the connection to; -EAGAIN: nothing yet. Else there is none, with the reason in @err: -ECONNRESET if the base
- * has closed the connection without an answer, -EREMOTEIO if it has refused, -EPROTO if the answer
- * is not to be trusted, -ECHILD if the process has ended already. */
+ * given the connection to; -EAGAIN: nothing yet. Else there is none, with the reason in @err:
+ * -ECONNRESET if the base has closed the connection without an answer, -EREMOTEIO if it has
+ * refused, -EPROTO if the answer is not to be trusted, -ECHILD if the process has ended already. */
 int adoption_hear(int fd, struct proc *ret, struct errmsg *err) _must_check_;
