@@ -63,7 +63,7 @@ static const struct liege_option options[] = {
     { .name = "single-interpreter", .type = LIEGE_OPTION_ALWAYS,
       .help = "applications run in the main interpreter" },
     { .name = "py-call-osafterfork", .type = LIEGE_OPTION_ALWAYS,
-      .help = "Python's fork hooks run around each fork" },
+      .help = "Python's fork hooks run in each process that is forked" },
     { .name = "wsgi-strict", .type = LIEGE_OPTION_ALWAYS,
       .help = "start_response() is checked as PEP 3333 demands" },
 };
