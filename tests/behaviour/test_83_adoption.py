@@ -114,6 +114,7 @@ def test_who_only_listens_is_no_base(bases, vassals):
     server = bases.govern()
     bases.write_base("silent")
     base = said(server, BASE, "listens")
+    became(server, BASE, "ready")
     vassals.write("a.ini", "loyal\n")
     became(server, "a.ini", "waiting")
     bases.write_base()
