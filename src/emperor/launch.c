@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From a vassal's record to a running process: command line, environment, descriptors. What the
- * descriptors and variables mean is the contract of ipc/fdmap.h. Called by vassal.c and
- * control-check.c. */
+ * descriptors and variables mean is the contract of ipc/fdmap.h. Called by vassal.c,
+ * adoption.c and control-check.c. */
 #include "emperor/launch.h"
 
 #include <ctype.h>
