@@ -47,7 +47,7 @@ void adoption_end(struct vassal *v)
         closep(&a->io.fd);
     }
     if (a->base)
-        a->base->n_asked--;
+        vassal_base_has_room(a->base);
     list_remove(&a->link);
     adoption_request_done(&a->request);
     launched_done(&a->ours);
@@ -57,13 +57,8 @@ void adoption_end(struct vassal *v)
 /* It is over, and there is no process. */
 static void give_up(struct vassal *v, int error, const char *why)
 {
-    struct vassal_realm *realm = v->realm;
-    char address[VASSAL_ADDRESS_BYTES];
-
-    memcpy(address, v->life.base, sizeof(address));
     adoption_end(v);
     vassal_unborn(v, error, why);
-    vassal_base_has_room(realm, address);
 }
 
 /* Returns as adoption_hear() does, after which the request may be gone. */
@@ -86,7 +81,6 @@ static int hear(struct adoption *a)
     a->ours = LAUNCHED_NONE;
     adoption_end(v);
     vassal_born(v, &born);
-    vassal_base_has_room(v->realm, v->life.base);
     return r;
 }
 
@@ -212,7 +206,6 @@ void adoption_forget_base(struct vassal *base)
         container_of(it, struct adoption, link)->base = NULL;
         list_remove(it);
     }
-    base->n_asked = 0;
 }
 
 bool adoption_keep(const struct vassal *v, struct adoption_kept *ret)

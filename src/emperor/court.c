@@ -206,7 +206,9 @@ void court_init(struct court *c, struct loop *l, const struct emperor_conf *conf
     list_init(&c->gone);
     list_init(&c->realm.awaiting);
     list_init(&c->realm.woken);
+    list_init(&c->realm.roomy);
     loop_task_init(&c->realm.go_on, vassal_base_go_on);
+    loop_task_init(&c->realm.give_room, vassal_base_give_room);
     loop_task_init(&c->bury, bury);
     loop_task_init(&c->reap, reap);
 }
@@ -224,6 +226,7 @@ void court_done(struct court *c)
         (void)hash_remove(&c->vassals, v->id);
         (void)vassal_free(v);
     }
+    loop_task_cancel(&c->realm.give_room); /* of what was under way when they were freed */
     pace_done(&c->realm.pace);
     hash_done(&c->vassals);
     hash_done(&c->realm.by_address);

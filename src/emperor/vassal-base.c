@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/strv.h"
 #include "emperor/adoption.h"
+#include "emperor/succession.h"
 
 #define AT_ONCE 64 /* of those that have waited for a base: a thousand would take a while */
 
@@ -191,6 +192,12 @@ void vassal_base_withdraw(struct vassal *v)
     (void)hash_remove(&v->realm->bases, v->offers);
     v->offers[0] = '\0';
     adoption_forget_base(v);
+    LIST_FOREACH (it, &v->promised) {
+        container_of(it, struct vassal, promise)->promised_by = NULL;
+        list_remove(it);
+    }
+    list_remove(&v->has_room);
+    v->n_asked = 0;
 }
 
 void vassal_base_restore(struct vassal *v)
@@ -205,41 +212,76 @@ void vassal_base_restore(struct vassal *v)
         v->offers[0] = '\0';
 }
 
-bool vassal_base_holds(const struct vassal *v, enum vassal_action action, char *text, size_t size)
+bool vassal_base_holds(struct vassal *v, enum vassal_action action, char *text, size_t size)
 {
-    char address[VASSAL_ADDRESS_BYTES];
-
-    if (vassal_base_find(v, address, NULL) <= 0)
+    if (succession_holds(v, text, size))
+        return true;
+    if (vassal_base_find(v, v->life.base, NULL) <= 0) {
+        v->life.base[0] = '\0';
         return false; /* what is wrong with it is said when it is started */
-    const struct vassal *base = vassal_base_at(v->realm, address);
-    bool busy = base && action == VASSAL_START && base->n_asked >= v->realm->pace.limit;
+    }
+    const struct vassal *base = vassal_base_at(v->realm, v->life.base);
+    bool may_ask = action != VASSAL_START || v->prepared || (base && v->promised_by == base);
+    bool busy = base && !may_ask && base->n_asked >= v->realm->pace.limit;
     if (base && !busy)
         return false;
-    (void)snprintf(text, size, "waits for its base at %s%s", address,
+    (void)snprintf(text, size, "waits for its base at %s%s", v->life.base,
                    busy ? ", which is busy" : "");
     return true;
 }
 
-void vassal_base_await(struct vassal *v)
+void vassal_base_has_room(struct vassal *base)
 {
-    if (vassal_base_find(v, v->life.base, NULL) <= 0)
-        v->life.base[0] = '\0';
-    list_append(&v->realm->awaiting, &v->awaits);
+    struct vassal_realm *realm = base->realm;
+
+    base->n_asked--;
+    if (list_empty(&base->has_room))
+        list_append(&realm->roomy, &base->has_room);
+    loop_task_queue(realm->loop, &realm->give_room);
 }
 
-void vassal_base_has_room(struct vassal_realm *realm, const char *address)
+void vassal_base_give_back(struct vassal *v)
 {
-    const struct vassal *base = vassal_base_at(realm, address);
-
-    if (!base || base->n_asked >= realm->pace.limit)
+    if (!v->promised_by)
         return;
-    LIST_FOREACH (it, &realm->awaiting) {
+    list_remove(&v->promise);
+    vassal_base_has_room(TAKE(v->promised_by, NULL));
+}
+
+/* Of those who wait for room in @base the first one: it is there, and they are not to ask it later.
+ */
+static struct vassal *first_of_busy(const struct vassal *base)
+{
+    LIST_FOREACH (it, &base->realm->awaiting) {
         struct vassal *v = container_of(it, struct vassal, awaits);
-        if (strcmp(v->life.base, address) == 0 && !loop_timer_is_set(&v->timer)) {
-            vassal_handle(v, VASSAL_BASE_CAME, "its base is there");
-            return;
-        }
+        if (strcmp(v->life.base, base->offers) == 0 && !loop_timer_is_set(&v->timer) &&
+            !v->succession)
+            return v;
     }
+    return NULL;
+}
+
+/* One in a round, as turns are given. The room is its own until it asks, or does not want to any
+ * more: whoever waits behind it hears of that. */
+void vassal_base_give_room(struct loop_task *t)
+{
+    struct vassal_realm *realm = container_of(t, struct vassal_realm, give_room);
+    struct list *first = list_first(&realm->roomy);
+
+    if (!first)
+        return;
+    struct vassal *base = container_of(first, struct vassal, has_room);
+    struct vassal *v = base->n_asked < realm->pace.limit ? first_of_busy(base) : NULL;
+    if (v) {
+        base->n_asked++;
+        v->promised_by = base;
+        list_append(&base->promised, &v->promise);
+        vassal_handle(v, VASSAL_BASE_CAME, "its base is there");
+    } else {
+        list_remove(first);
+    }
+    if (!list_empty(&realm->roomy))
+        loop_task_queue(realm->loop, t);
 }
 
 void vassal_base_reconsider(struct vassal *v)

@@ -31,15 +31,18 @@ void vassal_base_withdraw(struct vassal *v);
 /* A vassal from before an upgrade has what it had offered then. */
 void vassal_base_restore(struct vassal *v);
 
-/* True if a step to @action, which leads to a start, has to wait for the vassal's base; then @text
- * says so. */
-bool vassal_base_holds(const struct vassal *v, enum vassal_action action, char *text, size_t size);
+/* True if a step to @action, which leads to a start, has to wait for the vassal's base, whose
+ * address is noted, or for the end of what ran in its place; then @text says so. */
+bool vassal_base_holds(struct vassal *v, enum vassal_action action, char *text, size_t size);
 
-/* Waits; the state says how that ends. */
-void vassal_base_await(struct vassal *v);
+/* One of those that @base was to fork has been forked, or is not going to be. */
+void vassal_base_has_room(struct vassal *base);
 
-/* The base that is called @address may be asked for one more. */
-void vassal_base_has_room(struct vassal_realm *realm, const char *address);
+/* Of that those hear who wait for it, from the loop: to each a place is promised. */
+void vassal_base_give_room(struct loop_task *t);
+
+/* @v does not need the place that it was promised, if it was. */
+void vassal_base_give_back(struct vassal *v);
 
 /* The configuration of @v was changed: what does not run may wait for another base now. */
 void vassal_base_reconsider(struct vassal *v);

@@ -58,6 +58,9 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
     loop_timer_clear(v->realm->loop, &v->timer);
     turn_end(&v->turn);
     list_remove(&v->awaits);
+    v->prepared = false;
+    if (next != VASSAL_WAITING)
+        vassal_base_give_back(v);
     if (old != VASSAL_ASLEEP || next != VASSAL_ASLEEP)
         vassal_hook_forget(v);
     if (v->demand && next != VASSAL_ASLEEP)
@@ -73,6 +76,8 @@ static void set_state(struct vassal *v, enum vassal_state next, const char *reas
 void vassal_prepare(struct vassal *v)
 {
     turn_take(&v->turn, TURN_US);
+    vassal_base_give_back(v); /* a hook that hangs holds nobody up */
+    v->prepared = true;
     vassal_hook_run(v, VASSAL_HOOK_BEFORE);
 }
 
@@ -306,7 +311,8 @@ static void queue(struct vassal *v)
 /* How long has been found out already; 0: until the base comes. */
 static void await_base(struct vassal *v)
 {
-    vassal_base_await(v);
+    vassal_base_give_back(v);
+    list_append(&v->realm->awaiting, &v->awaits);
     if (v->wait_us > 0)
         set_timer(v, v->wait_us);
 }
@@ -314,6 +320,7 @@ static void await_base(struct vassal *v)
 /* How long has been found out already. */
 static void throttle(struct vassal *v)
 {
+    vassal_base_give_back(v);
     set_timer(v, v->wait_us);
 }
 
@@ -514,8 +521,6 @@ static bool has_to_await(struct vassal *v, struct vassal_step step, char text[WA
     if (!starts && step.action != VASSAL_AWAIT)
         return false;
     v->wait_us = 0;
-    if (succession_holds(v, text, WAIT_TEXT_BYTES))
-        return true;
     if (vassal_base_holds(v, step.action, text, WAIT_TEXT_BYTES))
         return true;
     if (starts)
@@ -689,6 +694,9 @@ int vassal_new(struct vassal_realm *realm, struct monitor *m, struct monitor_ite
     list_init(&v->waits);
     list_init(&v->hooks);
     list_init(&v->asked);
+    list_init(&v->promised);
+    list_init(&v->has_room);
+    list_init(&v->promise);
     list_init(&v->awaits);
     if (!v->id || !v->name || !v->path) {
         (void)vassal_free(v);
@@ -710,6 +718,7 @@ struct vassal *vassal_free(struct vassal *v)
     vassal_hook_forget(v);
     vassal_settle_done(v);
     list_remove(&v->awaits);
+    vassal_base_give_back(v);
     adoption_end(v);
     if (vassal_runs(v)) {
         kill_now(v);
@@ -719,6 +728,7 @@ struct vassal *vassal_free(struct vassal *v)
     if (v->item)
         v->item->owner = NULL;
     vassal_log_done(&v->log);
+    list_remove(&v->has_room);
     free(v->id);
     free(v->name);
     free(v->path);

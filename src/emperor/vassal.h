@@ -42,9 +42,12 @@ struct vassal_realm {
     struct hash by_pid;     /* decimal pid -> who takes care of its end */
     struct hash by_address; /* of on-demand sockets -> struct vassal */
     struct hash bases;      /* address at which others are forked -> struct vassal */
-    struct list awaiting;   /* struct vassal: those whose base is not there */
+    struct list awaiting;   /* struct vassal: those who wait for their base: to be there, to have
+                               room, or to be asked again; or for the end of what ran before */
     struct list woken;      /* those whose base has come, */
     struct loop_task go_on; /* with whom it goes on */
+    struct list roomy;      /* bases that may be asked for one more, */
+    struct loop_task give_room; /* of which those who wait for that hear */
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
                                                                    be noted; may be NULL */
     void (*on_sos)(struct vassal_realm *r, struct vassal *v);   /* it calls for reinforcement */
@@ -121,9 +124,14 @@ struct vassal {
     char offers[VASSAL_ADDRESS_BYTES]; /* where others are forked from it; "": nowhere */
     uint32_t offers_generation;        /* whose application those get */
     struct list asked;                 /* struct adoption: those that it is to fork */
-    unsigned n_asked;
+    struct list promised;              /* struct vassal: those who may ask it, and have not yet */
+    unsigned n_asked;                  /* of both */
+    struct list has_room;              /* in realm->roomy */
 
-    struct list awaits;        /* in realm->awaiting, realm->woken */
+    struct list awaits;  /* in realm->awaiting, realm->woken */
+    struct list promise; /* in promised of that one: */
+    struct vassal *promised_by;
+    bool prepared;             /* for its start: its base is asked, however busy it is */
     uint64_t base_delay_us;    /* before its base is asked again */
     struct adoption *adoption; /* its base is asked for it; NULL: it is not */
 

@@ -219,6 +219,56 @@ def test_a_base_that_does_not_answer_holds_nobody_else_up(bases, vassals):
     assert never_backed_off(server) and never_backed_off(server, "b.ini")
 
 
+@pytest.mark.parametrize("event", ["removed", "changed", "stopped"])
+def test_who_waits_for_a_busy_base_needs_nobody_before_it(bases, vassals, folder, event):
+    """One that may ask the base next, and does not, is no reason for those behind it to wait."""
+    at, gate = folder / "control.sock", folder / "gate"
+    os.mkfifo(gate)
+    server = bases.govern(
+        "--emperor-spawn-parallel", 1, "--emperor-fork-server-attr", "from", "--emperor-control", at,
+        "--hook-as-emperor-before-vassal",
+        f'exec:test "$UWSGI_VASSAL_CONFIG" != own.ini || {{ echo has the turn >&2; read x <{gate}; }}')
+    pending(bases, vassals)
+    for name in ("b.ini", "c.ini"):
+        vassals.write(name, "loyal\n")
+        server.wait_line(f"vassal {name}: .* -> waiting, .*, which is busy")
+    vassals.write("own.ini", asks_for("from ="))
+    server.wait_line("^has the turn$")
+    let_go(bases)
+    server.wait_line(r"vassal b\.ini: waiting -> waiting, its base is there")
+    if event == "removed":
+        vassals.remove("b.ini")
+    elif event == "changed":
+        vassals.write("b.ini", asks_for("from ="))
+    else:
+        with liegectl(at, "stop", "b.ini", "--wait") as stop:
+            assert stop.wait(programs.PATIENCE) == 0
+    became(server, "c.ini", "ready")
+
+
+def test_what_is_done_before_the_start_is_done_once(bases, vassals, folder):
+    """Also if its base has become busy meanwhile."""
+    gate = folder / "gate."
+    for name in ("a.ini", "b.ini"):
+        os.mkfifo(f"{gate}{name}")
+    server = bases.govern(
+        "--emperor-spawn-parallel", 1, "--hook-as-emperor-before-vassal",
+        f'exec:test "$UWSGI_VASSAL_CONFIG" = {BASE} || {{ echo hook $UWSGI_VASSAL_CONFIG >&2; '
+        f'read x <{gate}"$UWSGI_VASSAL_CONFIG"; }}')
+    bases.start_base("waits")
+    for name in ("a.ini", "b.ini"):
+        vassals.write(name, "loyal\n")
+        server.wait_line(f"hook {name}")
+    pathlib.Path(f"{gate}a.ini").write_text("go\n")
+    said(server, BASE, "born")
+    pathlib.Path(f"{gate}b.ini").write_text("go\n")
+    became(server, "b.ini", "starting")
+    let_go(bases)
+    for name in ("a.ini", "b.ini"):
+        became(server, name, "ready")
+        assert len(server.log.find(f"hook {name}")) == 1
+
+
 def test_one_that_takes_no_connections_now_is_asked_when_it_does(bases, vassals):
     server = bases.govern("--emperor-spawn-parallel", 20)
     bases.start_base("full")
