@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -27,6 +28,7 @@ struct adoption {
     struct loop_io io; /* fd -1: not connected yet */
     struct loop_timer timer;
     uint64_t until_us;
+    bool late; /* it is too late to answer */
 };
 
 static struct loop *loop_of(const struct adoption *a)
@@ -61,19 +63,21 @@ static void give_up(struct vassal *v, int error, const char *why)
     vassal_unborn(v, error, why);
 }
 
-/* Returns as adoption_hear() does, after which the request may be gone. */
-static int hear(struct adoption *a)
+/* After this the request may be gone. */
+static void hear(struct adoption *a)
 {
     struct vassal *v = a->vassal;
     struct launched born = LAUNCHED_NONE;
     struct errmsg err = {""};
     int r = adoption_hear(a->io.fd, &born.proc, &err);
 
-    if (r == -EAGAIN)
-        return r;
+    if (r == -EAGAIN && !a->late)
+        return;
+    if (a->late && (r == -EAGAIN || r == -ECONNRESET))
+        r = errmsg_set(&err, -ETIMEDOUT, "its base has not answered in time");
     if (r < 0) {
         give_up(v, r, err.text);
-        return r;
+        return;
     }
     struct proc proc = born.proc;
     born = a->ours;
@@ -81,13 +85,12 @@ static int hear(struct adoption *a)
     a->ours = LAUNCHED_NONE;
     adoption_end(v);
     vassal_born(v, &born);
-    return r;
 }
 
 static void on_answer(struct loop_io *io, uint32_t events)
 {
     (void)events;
-    (void)hear(container_of(io, struct adoption, io));
+    hear(container_of(io, struct adoption, io));
 }
 
 static int listen_to(struct adoption *a, int fd)
@@ -134,15 +137,17 @@ static void on_timer(struct loop_timer *t)
 {
     struct adoption *a = container_of(t, struct adoption, timer);
     struct vassal *v = a->vassal;
-    struct errmsg err = {"its base has not answered in time"};
+    struct errmsg err = {""};
 
     if (a->io.fd < 0) {
         int r = ask(a, &err);
         if (r < 0)
             give_up(v, r, err.text);
-    } else if (hear(a) == -EAGAIN) {
-        give_up(v, -ETIMEDOUT, err.text);
+        return;
     }
+    a->late = true;
+    (void)shutdown(a->io.fd, SHUT_RD); /* an answer is here now, or whoever sends it is told */
+    hear(a);
 }
 
 static int adoption_new(struct vassal *v, struct adoption **ret)
