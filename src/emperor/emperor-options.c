@@ -38,7 +38,8 @@ const struct liege_option emperor_options[] = {
       .help = "a vassal is forked from the base that this attribute names; empty: from none" },
     { .name = "vassal-fork-base", .type = LIEGE_OPTION_LIST, .offset = FIELD(fork_bases),
       .arg = "NAME",
-      .help = "this vassal runs a program of its own: it is a base, or has nothing from one" },
+      .help = "this vassal runs a program of its own: it is a base, or has nothing from one; "
+              "vassals that are not named are no bases" },
     { .name = "emperor-freq", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(freq_us),
       .min = SECOND / 10, .max = DAY, .dflt = "3", .arg = "SECONDS",
       .help = "how often to look at a directory that the kernel cannot watch for us" },

@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/strv.h"
 #include "emperor/adoption.h"
@@ -105,12 +106,22 @@ struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *addr
     return hash_get(&realm->bases, address);
 }
 
-/* Bases that the Emperor's configuration names come before those that only say so. */
-static bool takes_precedence(const struct vassal *v, const struct vassal *other)
+/* Why no vassals are forked from @v, whatever it says: what it is given of them, and what it makes
+ * of it, would be its user's. NULL: they are. */
+static const char *why_no_base(const struct vassal *v)
 {
     const struct liege_list *names = &v->realm->conf->fork_bases;
 
-    return strv_contains(names, v->name) && !strv_contains(names, other->name);
+    if (v->life.adopted)
+        return "it was forked from one itself";
+    if (names->n_items > 0 && !strv_contains(names, v->name))
+        return "vassal-fork-base names others";
+    return NULL;
+}
+
+static bool may_complain(struct vassal *v)
+{
+    return log_limit_allows(&v->complaints, clock_now_us());
 }
 
 static int put_offer(struct vassal *v, const char *address)
@@ -153,26 +164,29 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
     struct errmsg err = {""};
     int r = normalise(address, vassal_launch(v).cwd, normal, &err);
 
-    if (r < 0) {
-        log_warning("vassal %s: says that it forks vassals: %s", v->id, err.text);
+    const char *why = r < 0 ? err.text : why_no_base(v);
+    if (why) {
+        if (may_complain(v))
+            log_warning("vassal %s: says that it forks vassals, and is no base: %s", v->id, why);
         return;
     }
     if (generation == 0) {
-        if (v->offers[0])
+        if (v->offers[0] && may_complain(v))
             log_info("vassal %s: forks no vassals now", v->id);
         vassal_base_withdraw(v);
         return;
     }
     struct vassal *other = vassal_base_at(v->realm, normal);
-    if (other && other != v && !takes_precedence(v, other)) {
-        log_warning("vassal %s: says that it forks vassals at %s, as vassal %s does", v->id, normal,
-                    other->id);
+    if (other && other != v) {
+        if (may_complain(v))
+            log_warning("vassal %s: says that it forks vassals at %s, as vassal %s does", v->id,
+                        normal, other->id);
         return;
     }
+    if (other && v->offers_generation == generation)
+        return; /* that is known */
     v->offers_generation = generation;
-    if (other != v) {
-        if (other)
-            vassal_base_withdraw(other);
+    if (!other) {
         vassal_base_withdraw(v);
         r = put_offer(v, normal);
     }
@@ -180,7 +194,8 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
         (void)log_errno(LOG_ERR, r, "vassal %s: cannot be a base", v->id);
         return;
     }
-    log_info("vassal %s: forks vassals at %s, from generation %u", v->id, normal, generation);
+    if (may_complain(v))
+        log_info("vassal %s: forks vassals at %s, from generation %u", v->id, normal, generation);
     wake(v->realm, normal);
     v->realm->on_base(v->realm, v);
 }
@@ -207,7 +222,7 @@ void vassal_base_restore(struct vassal *v)
     if (!v->offers[0])
         return;
     memcpy(address, v->offers, sizeof(address));
-    int r = vassal_runs(v) ? put_offer(v, address) : -ESRCH;
+    int r = vassal_runs(v) && !why_no_base(v) ? put_offer(v, address) : -ESRCH;
     if (r < 0)
         v->offers[0] = '\0';
 }

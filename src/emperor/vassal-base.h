@@ -19,7 +19,8 @@ int vassal_base_find(const struct vassal *v, char ret[VASSAL_ADDRESS_BYTES],
 struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *address);
 
 /* @v says that vassals are forked from it at @address, with what its @generation has loaded: those
- * who wait for it go on. 0: none can be forked now. */
+ * who wait for it go on. 0: none can be forked now. It is believed if it may be a base: it runs a
+ * program of its own, and is one of vassal-fork-base if that is there. */
 void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation);
 
 /* Those who have waited go on, some in each round of the loop. */

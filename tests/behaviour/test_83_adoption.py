@@ -480,25 +480,64 @@ def test_an_address_that_is_none_fails_with_the_reason(attributes, vassals):
     assert "127.0.0.1:80 is no UNIX socket" in became(attributes, "a.ini", "backoff")
 
 
-def test_who_claims_what_another_one_has_is_not_believed(bases, vassals, folder):
-    server = bases.govern()
-    bases.start_base()
-    bases.write_base(f"claims {bases.address}", name="thief.ini", address=f"{folder}/thief.sock")
-    server.wait_line("vassal thief.ini: says that it forks vassals at .*, as vassal base.ini does")
-    vassals.write("a.ini", "loyal\n")
+def test_who_claims_what_another_one_has_is_not_believed(attributes, vassals, folder):
+    server = attributes
+    vassals.write("thief.ini", f"fork-server {folder}/thief.sock\nclaims {folder}/one.sock\n")
+    server.wait_line("vassal thief.ini: says that it forks vassals at .*, as vassal one.ini does")
+    vassals.write("a.ini", asks_for(f"from = {folder}/one.sock"))
     became(server, "a.ini", "ready")
 
 
-def test_a_named_base_comes_before_one_that_was_quicker(govern, vassals, folder):
+def test_who_was_forked_from_a_base_is_none(attributes, vassals, folder):
+    """By the next one it would be gone, and everybody with it would wait."""
+    server = attributes
+    vassals.write("thief.ini", f"[emperor]\nfrom = {folder}/one.sock\n[liege]\n"
+                               f"fork-server {folder}/thief.sock\n")
+    server.wait_line("vassal thief.ini: says that it forks vassals, and is no base: it was forked "
+                     "from one itself")
+    vassals.write("a.ini", asks_for(f"from = {folder}/thief.sock"))
+    became(server, "a.ini", "waiting")
+
+
+@pytest.mark.parametrize("how", ["start", "upgrade"])
+def test_only_who_is_named_is_a_base_if_any_is(govern, vassals, folder, how):
     at = f"{folder}/base.sock"
-    server = govern("--emperor-fork-server-attr", "from", "--vassal-fork-base", BASE)
+    arguments = ["--emperor-fork-server-attr", "from"]
+    if how == "start":
+        server = govern(*arguments, "--vassal-fork-base", BASE)
+    else:
+        config = folder / "emperor.conf"
+        config.write_text("[liege]\n")
+        server = govern(*arguments, "--config", config)
     vassals.write("thief.ini", f"fork-server {folder}/thief.sock\nclaims {at}\n")
-    server.wait_line("vassal thief.ini: forks vassals at ")
+    if how == "start":
+        server.wait_line("vassal thief.ini: says that it forks vassals, and is no base: "
+                         "vassal-fork-base names others")
+    else:
+        server.wait_line("vassal thief.ini: forks vassals at ")
+        config.write_text(f"[liege]\nvassal-fork-base = {BASE}\n")
+        server.kill(signal.SIGUSR2)
+        server.wait_line("the upgrade is done")
     vassals.write("a.ini", asks_for(f"from = {at}"))
     became(server, "a.ini", "waiting")
+    assert of(server, "thief.ini")["fork_server"] == ""
     vassals.write(BASE, f"fork-server {at}\n")
     became(server, "a.ini", "ready")
     assert never_backed_off(server)
+
+
+def test_who_says_what_it_has_said_is_not_listened_to(bases, vassals):
+    """How much is said cannot be used to keep the Emperor busy."""
+    server = bases.govern()
+    bases.start_base()
+    base = of(server, BASE)["pid"]
+    vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "ready")
+    for n in range(20):
+        os.kill(base, signal.SIGUSR1)
+    vassals.write("b.ini", "loyal\n")
+    became(server, "b.ini", "ready")
+    assert len(server.log.find(f"vassal {BASE}: forks vassals at ")) == 1
 
 
 @pytest.mark.parametrize("arguments, why", [
