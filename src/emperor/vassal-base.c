@@ -5,7 +5,9 @@
 #include "emperor/vassal-base.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,11 +38,32 @@ static void shorten(char *path)
     *to = '\0';
 }
 
+/* Follows the links of the folder, if that is there: /var/run is one on most systems. A socket that
+ * would have too long a name then keeps the one that works. */
+static void resolve(char *path)
+{
+    char folder[PATH_MAX], *name = strrchr(path, '/') + 1;
+    bool is_name = *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    const char first = *name;
+
+    *name = '\0';
+    bool found = is_name && realpath(path, folder);
+    *name = first;
+    const char *slash = found && folder[1] ? "/" : "";
+    if (found && strlen(folder) + strlen(slash) + strlen(name) < VASSAL_ADDRESS_BYTES) {
+        char spelled[PATH_MAX];
+        (void)snprintf(spelled, sizeof(spelled), "%s%s%s", folder, slash, name);
+        (void)snprintf(path, PATH_MAX, "%s", spelled);
+    } else {
+        shorten(path);
+    }
+}
+
 /* The address that @text means in @directory, spelled in the one way that they are compared in. */
 static int normalise(const char *text, const char *directory, char ret[VASSAL_ADDRESS_BYTES],
                      struct errmsg *err)
 {
-    char path[4096];
+    char path[PATH_MAX];
     struct addr addr;
     int r = addr_parse(text, &addr, err);
 
@@ -52,7 +75,7 @@ static int normalise(const char *text, const char *directory, char ret[VASSAL_AD
     int n = snprintf(path, sizeof(path), "%s%s%s", relative ? directory : "", relative ? "/" : "",
                      text);
     if (text[0] != '@' && n > 0 && (size_t)n < sizeof(path))
-        shorten(path);
+        resolve(path);
     if (n < 0 || (size_t)n >= sizeof(path) || strlen(path) >= VASSAL_ADDRESS_BYTES)
         return errmsg_set(err, -ENAMETOOLONG, "%s: the path of a socket has at most %d bytes", path,
                           VASSAL_ADDRESS_BYTES - 1);
@@ -99,6 +122,16 @@ int vassal_base_find(const struct vassal *v, char ret[VASSAL_ADDRESS_BYTES], str
         return 0;
     int r = normalise(own, v->monitor->directory, ret, err);
     return r < 0 ? errmsg_prefix(err, r, "%s", c->fork_server_attr) : 1;
+}
+
+/* Notes for which base it waits. */
+static bool look_up(struct vassal *v)
+{
+    bool found = vassal_base_find(v, v->life.base, NULL) > 0;
+
+    if (!found)
+        v->life.base[0] = '\0';
+    return found;
 }
 
 struct vassal *vassal_base_at(const struct vassal_realm *realm, const char *address)
@@ -150,11 +183,14 @@ void vassal_base_go_on(struct loop_task *t)
 
 static void wake(struct vassal_realm *realm, const char *address)
 {
-    LIST_FOREACH (it, &realm->awaiting)
-        if (strcmp(container_of(it, struct vassal, awaits)->life.base, address) == 0) {
+    LIST_FOREACH (it, &realm->awaiting) {
+        struct vassal *v = container_of(it, struct vassal, awaits);
+        look_up(v); /* the folder of the socket may not have been there */
+        if (strcmp(v->life.base, address) == 0) {
             list_remove(it);
             list_append(&realm->woken, it);
         }
+    }
     loop_task_queue(realm->loop, &realm->go_on);
 }
 
@@ -231,10 +267,8 @@ bool vassal_base_holds(struct vassal *v, enum vassal_action action, char *text, 
 {
     if (succession_holds(v, text, size))
         return true;
-    if (vassal_base_find(v, v->life.base, NULL) <= 0) {
-        v->life.base[0] = '\0';
+    if (!look_up(v))
         return false; /* what is wrong with it is said when it is started */
-    }
     const struct vassal *base = vassal_base_at(v->realm, v->life.base);
     bool may_ask = action != VASSAL_START || v->prepared || (base && v->promised_by == base);
     bool busy = base && !may_ask && base->n_asked >= v->realm->pace.limit;

@@ -141,6 +141,31 @@ def test_the_same_place_may_be_spelled_in_two_ways(govern, vassals, folder):
     assert of(server, "a.ini")["base"] == f"{folder}/vassals/base.sock"
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_its_folder_may_be_named_by_a_link(govern, vassals, folder, when):
+    """As /var/run is, and whether it is there before who waits for it or comes with the base."""
+    (folder / "link").symlink_to(folder)
+    if when == "before":
+        (folder / "run").mkdir()
+    server = govern("--emperor-use-fork-server", folder / "link" / "run" / "base.sock",
+                    "--vassal-fork-base", BASE)
+    vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "waiting")
+    (folder / "run").mkdir(exist_ok=True)
+    vassals.write(BASE, f"fork-server {folder}/run/base.sock\n")
+    became(server, "a.ini", "ready")
+    assert of(server, "a.ini")["base"] == f"{folder}/run/base.sock"
+
+
+def test_one_whose_folder_has_a_long_name_is_known_by_the_short_one(govern, vassals, folder):
+    (folder / ("x" * 100)).mkdir()
+    (folder / "link").symlink_to(folder / ("x" * 100))
+    server = govern("--emperor-use-fork-server", folder / "link" / "base.sock", "--vassal-fork-base", BASE)
+    vassals.write(BASE, f"fork-server {folder}/link/base.sock\n")
+    vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "ready")
+
+
 def test_it_lives_on_when_its_base_dies_and_others_wait(bases, vassals):
     server = bases.govern("--emperor-throttle", 1)
     bases.start_base()
