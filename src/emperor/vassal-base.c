@@ -102,7 +102,19 @@ int vassal_base_check(const struct emperor_conf *conf, struct errmsg *err)
 
     if (r < 0)
         return r;
-    if (conf->start_hook && (conf->fork_server || conf->fork_server_attr))
+    bool forks = conf->fork_server || conf->fork_server_attr;
+    if (!forks && conf->fork_bases.n_items > 0)
+        return errmsg_set(err, -EINVAL,
+                          "vassal-fork-base: no vassal is forked from %s: say which ones are, with "
+                          "emperor-use-fork-server or emperor-fork-server-attr",
+                          conf->fork_bases.items[0]);
+    if (forks && (conf->wrapper_override.n_items > 0 || conf->wrapper_fallback.n_items > 0))
+        return errmsg_set(
+            err, -EINVAL,
+            "emperor-wrapper-%s chooses the program of each vassal, and what is forked "
+            "from a base has the base's: use emperor-wrapper-attr for some",
+            conf->wrapper_override.n_items > 0 ? "override" : "fallback");
+    if (conf->start_hook && forks)
         return errmsg_set(err, -EINVAL,
                           "vassals-start-hook is run before the program of a vassal, and what is "
                           "forked from a base has none: use hook-as-emperor-before-vassal");

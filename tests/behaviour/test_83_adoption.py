@@ -571,7 +571,12 @@ def test_who_says_what_it_has_said_is_not_listened_to(bases, vassals):
     (["--emperor-use-fork-serve", "/x", "--vassals-start-hook", "true"],
      "use hook-as-emperor-before-vassal"),
     (["--emperor-fork-server-attr", "x", "--vassals-start-hook", "true"],
-     "use hook-as-emperor-before-vassal")])
+     "use hook-as-emperor-before-vassal"),
+    (["--emperor-fork-server-attr", "x", "--emperor-wrapper-override", "/x"],
+     "emperor-wrapper-override chooses the program of each vassal"),
+    (["--emperor-use-fork-server", "/x", "--emperor-wrapper-fallback", "/x"],
+     "emperor-wrapper-fallback chooses the program of each vassal"),
+    (["--vassal-fork-base", BASE], "no vassal is forked from base.ini")])
 def test_what_cannot_be_done_is_refused_at_the_start(start, vassals, arguments, why):
     server = start("--emperor", vassals.directory, *arguments, "--check")
     assert server.wait() == 1
