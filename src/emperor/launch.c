@@ -356,8 +356,11 @@ static int add_parts(const struct launch *l, int fds[ADOPTION_PART_COUNT])
         r = fds[ADOPTION_SOCKET] = copy_fd(l->socket_fd);
     if (r >= 0 && l->older_fd >= 0)
         r = fds[ADOPTION_OLDER] = copy_fd(l->older_fd);
-    if (r >= 0 && fds[ADOPTION_LOG] < 0)
-        r = fds[ADOPTION_LOG] = copy_fd(STDERR_FILENO);
+    if (r >= 0 && fds[ADOPTION_LOG] < 0) {
+        r = fds[ADOPTION_LOG] = copy_fd(STDOUT_FILENO);
+        if (r >= 0)
+            r = fds[ADOPTION_ERRORS] = copy_fd(STDERR_FILENO);
+    }
     return r < 0 ? r : 0;
 }
 

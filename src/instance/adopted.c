@@ -146,14 +146,17 @@ static int enter_surroundings(const struct surroundings *s, struct errmsg *err)
     return 0;
 }
 
-static int take_log(int *fd, struct errmsg *err)
+static int take_log(int fds[ADOPTION_PART_COUNT], struct errmsg *err)
 {
-    if (*fd < 0)
+    int *out = &fds[ADOPTION_LOG], *errors = &fds[ADOPTION_ERRORS];
+
+    if (*out < 0)
         return 0; /* it writes where the base does */
-    if (dup2(*fd, STDOUT_FILENO) < 0 || dup2(*fd, STDERR_FILENO) < 0)
+    if (dup2(*out, STDOUT_FILENO) < 0 || dup2(*errors < 0 ? *out : *errors, STDERR_FILENO) < 0)
         return errmsg_set_errno(err, -errno, "log");
-    closep(fd);
-    *fd = -1;
+    closep(out);
+    closep(errors);
+    *out = *errors = -1;
     return 0;
 }
 
@@ -163,7 +166,7 @@ static int settle(struct adoption_request *request, const struct pristine *befor
 {
     _cleanup_(surroundings_done) struct surroundings s = {0};
     const int fd = request->fds[ADOPTION_SURROUNDINGS];
-    int r = take_log(&request->fds[ADOPTION_LOG], err);
+    int r = take_log(request->fds, err);
 
     (void)umask(before->umask);
     if (r == 0 && fd >= 0) {

@@ -29,9 +29,10 @@ enum adoption_part {
     ADOPTION_CONFIG,       /* ipc/config-pipe.h: the configuration is in no file */
     ADOPTION_SOCKET,       /* listens already: of an on-demand vassal */
     ADOPTION_STATUS,       /* ipc/status.h */
-    ADOPTION_LOG,          /* becomes descriptors 1 and 2 */
+    ADOPTION_LOG,          /* becomes descriptor 1, and 2 if there is no ADOPTION_ERRORS */
     ADOPTION_OLDER,        /* to the master whose place it takes (instance/takeover.h) */
     ADOPTION_SURROUNDINGS, /* a file in memory: ipc/surroundings.h */
+    ADOPTION_ERRORS,       /* becomes descriptor 2 */
     ADOPTION_PART_COUNT,
 };
 
@@ -40,7 +41,7 @@ struct adoption_request {
     int fds[ADOPTION_PART_COUNT]; /* -1: there is none */
 };
 
-#define ADOPTION_REQUEST_NONE ((struct adoption_request){.fds = {-1, -1, -1, -1, -1, -1, -1}})
+#define ADOPTION_REQUEST_NONE ((struct adoption_request){.fds = {-1, -1, -1, -1, -1, -1, -1, -1}})
 
 /* Closes the descriptors. */
 void adoption_request_done(struct adoption_request *r);

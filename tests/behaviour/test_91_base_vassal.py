@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from harness import proc
-from harness.base import (BASE, FAILED, KEPT, LOG, OLDER, READY, SOCKET, SURROUNDINGS, Base, packets,
+from harness.base import (BASE, ERRORS, FAILED, KEPT, LOG, OLDER, READY, SOCKET, SURROUNDINGS, Base, packets,
                           surroundings)
 from harness.client import Connection, get
 from harness.programs import PATIENCE
@@ -149,6 +149,18 @@ def test_it_has_the_files_that_the_application_has_opened_and_none_of_the_base(f
                for file in proc.descriptors(pid).values() if file.startswith("socket:")}
     assert of_base
     assert not of_base & set(files)
+
+
+@pytest.mark.parametrize("parts", [{LOG: "out"}, {LOG: "out", ERRORS: "errors"}])
+def test_it_writes_to_where_the_emperor_says(folder, base, stack, parts):
+    b = base()
+    path, _ = vassal_file(folder)
+    v = b.adopt("--ini", path, parts={part: stack.enter_context(open(folder / name, "w"))
+                                      for part, name in parts.items()})
+    v.hear(READY)
+    found = proc.descriptors(v.pid)
+    assert found[1] == str(folder / "out")
+    assert found[2] == str(folder / parts.get(ERRORS, "out"))
 
 
 def test_it_starts_on_the_socket_that_the_emperor_listens_to(folder, base, stack):

@@ -12,7 +12,7 @@ import struct
 from .programs import PATIENCE
 
 STATE, READY, FAILED, KEPT, FILE, WORKERS, BASE, GIVE_WAY = 1, 2, 3, 4, 5, 6, 7, 32
-PIPE, CONFIG, SOCKET, STATUS, LOG, OLDER, SURROUNDINGS = (1 << i for i in range(7))
+PIPE, CONFIG, SOCKET, STATUS, LOG, OLDER, SURROUNDINGS, ERRORS = (1 << i for i in range(8))
 MODIFIER1 = 35
 HEAD = struct.Struct("<HHIQ")  # of a status message: version, type, value, nothing
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line and the environment that vassals are started with. */
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,6 +226,39 @@ static void test_process(void **state)
     (void)close(started.status_fd);
 }
 
+/* Without a log the vassal has both of the Emperor's outputs. */
+static void test_request_without_log(void **state)
+{
+    static const struct emperor_conf direct = {.log_direct = true};
+    static const char *const none[] = {NULL};
+    const struct rlimit nofile = {0};
+    struct launch l = {.conf = &direct,
+                       .binary = "/bin/x",
+                       .nofile = &nofile,
+                       .environ = none,
+                       .name = "a.ini",
+                       .directory = "/v",
+                       .cwd = "/v",
+                       .socket_fd = -1,
+                       .older_fd = -1};
+    struct adoption_request request = ADOPTION_REQUEST_NONE;
+    struct launched ours = LAUNCHED_NONE;
+    struct stat theirs, emperors;
+
+    (void)state;
+    assert_int_equal(launch_request(&l, &request, &ours), 0);
+    assert_true(ours.log_fd < 0);
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        const int part = fd == STDOUT_FILENO ? ADOPTION_LOG : ADOPTION_ERRORS;
+        assert_int_equal(fstat(request.fds[part], &theirs), 0);
+        assert_int_equal(fstat(fd, &emperors), 0);
+        assert_int_equal(theirs.st_dev, emperors.st_dev);
+        assert_int_equal(theirs.st_ino, emperors.st_ino);
+    }
+    adoption_request_done(&request);
+    launched_done(&ours);
+}
+
 /* What goes to a base: the same command line and surroundings, and an end of everything. */
 static void test_request(void **state)
 {
@@ -250,7 +284,7 @@ static void test_request(void **state)
     assert_string_equal(request.argv.items[0], "/bin/x");
     assert_int_equal(ours.proc.pid, 0);
     for (int i = 0; i < ADOPTION_PART_COUNT; i++)
-        assert_int_equal(request.fds[i] >= 0, i != ADOPTION_OLDER);
+        assert_int_equal(request.fds[i] >= 0, i != ADOPTION_OLDER && i != ADOPTION_ERRORS);
     assert_int_equal(surroundings_read(request.fds[ADOPTION_SURROUNDINGS], &s), 0);
     assert_string_equal(s.cwd, "/home");
     assert_int_equal(s.nofile.rlim_max, 128);
@@ -273,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_process),
         cmocka_unit_test(test_request),
+        cmocka_unit_test(test_request_without_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
