@@ -23,9 +23,10 @@
 
 enum type { TYPE_U64, TYPE_U32, TYPE_TIME, TYPE_BOOL, TYPE_TEXT };
 
-#define FIELD(member, kind)                                                                        \
+/* The name is what other releases know the value by, wherever it is kept here. */
+#define FIELD(name, member, kind)                                                                  \
     {                                                                                              \
-#member, kind, offsetof(struct vassal, member), sizeof(((struct vassal *)NULL)->member)    \
+        name, kind, offsetof(struct vassal, member), sizeof(((struct vassal *)NULL)->member)       \
     }
 
 /* clang-format off */
@@ -34,23 +35,48 @@ static const struct field {
     enum type type;
     size_t offset, size;
 } fields[] = {
-    FIELD(first_stamp_us, TYPE_U64), FIELD(since_us, TYPE_U64), FIELD(wait_us, TYPE_U64),
-    FIELD(life.asked_mono_us, TYPE_U64),  FIELD(life.ready_mono_us, TYPE_U64), FIELD(n_reloads, TYPE_U64),
-    FIELD(n_respawns, TYPE_U64),     FIELD(delay_us, TYPE_U64),
-    FIELD(stamp.mtime_ns, TYPE_U64), FIELD(stamp.inode, TYPE_U64), FIELD(stamp.device, TYPE_U64),
-    FIELD(stamp.size, TYPE_U64),
-    FIELD(uid, TYPE_U32),     FIELD(gid, TYPE_U32),        FIELD(life.generation, TYPE_U32),
-    FIELD(life.workers, TYPE_U32), FIELD(n_early, TYPE_U32),
-    FIELD(zerg, TYPE_U32),
-    FIELD(first_run, TYPE_TIME),      FIELD(last_run, TYPE_TIME),   FIELD(last_ready, TYPE_TIME),
-    FIELD(last_accepting, TYPE_TIME), FIELD(last_loyal, TYPE_TIME), FIELD(last_heartbeat, TYPE_TIME),
-    FIELD(first_early, TYPE_TIME),    FIELD(last_early, TYPE_TIME),
-    FIELD(failed_base_pid, TYPE_U32), FIELD(failed_base_generation, TYPE_U32),
-    FIELD(life.base_pid, TYPE_U32), FIELD(life.base_generation, TYPE_U32), FIELD(offers_generation, TYPE_U32),
-    FIELD(life.adopted, TYPE_BOOL), FIELD(life.base, TYPE_TEXT),       FIELD(offers, TYPE_TEXT),
-    FIELD(life.accepting, TYPE_BOOL), FIELD(life.loyal, TYPE_BOOL),   FIELD(life.speaks, TYPE_BOOL),
-    FIELD(life.kept, TYPE_BOOL),      FIELD(program, TYPE_BOOL),
-    FIELD(reason, TYPE_TEXT),    FIELD(life.complaint, TYPE_TEXT), FIELD(last_end, TYPE_TEXT),
+    FIELD("first_stamp_us", first_stamp_us, TYPE_U64),
+    FIELD("since_us", since_us, TYPE_U64),
+    FIELD("wait_us", wait_us, TYPE_U64),
+    FIELD("asked_mono_us", life.asked_mono_us, TYPE_U64),
+    FIELD("ready_mono_us", life.ready_mono_us, TYPE_U64),
+    FIELD("n_reloads", n_reloads, TYPE_U64),
+    FIELD("n_respawns", n_respawns, TYPE_U64),
+    FIELD("delay_us", delay_us, TYPE_U64),
+    FIELD("stamp.mtime_ns", stamp.mtime_ns, TYPE_U64),
+    FIELD("stamp.inode", stamp.inode, TYPE_U64),
+    FIELD("stamp.device", stamp.device, TYPE_U64),
+    FIELD("stamp.size", stamp.size, TYPE_U64),
+    FIELD("uid", uid, TYPE_U32),
+    FIELD("gid", gid, TYPE_U32),
+    FIELD("generation", life.generation, TYPE_U32),
+    FIELD("workers", life.workers, TYPE_U32),
+    FIELD("n_early", n_early, TYPE_U32),
+    FIELD("zerg", zerg, TYPE_U32),
+    FIELD("first_run", first_run, TYPE_TIME),
+    FIELD("last_run", last_run, TYPE_TIME),
+    FIELD("last_ready", last_ready, TYPE_TIME),
+    FIELD("last_accepting", last_accepting, TYPE_TIME),
+    FIELD("last_loyal", last_loyal, TYPE_TIME),
+    FIELD("last_heartbeat", last_heartbeat, TYPE_TIME),
+    FIELD("first_early", first_early, TYPE_TIME),
+    FIELD("last_early", last_early, TYPE_TIME),
+    FIELD("failed_base_pid", failed_base_pid, TYPE_U32),
+    FIELD("failed_base_generation", failed_base_generation, TYPE_U32),
+    FIELD("base_pid", life.base_pid, TYPE_U32),
+    FIELD("base_generation", life.base_generation, TYPE_U32),
+    FIELD("offers_generation", offers_generation, TYPE_U32),
+    FIELD("adopted", life.adopted, TYPE_BOOL),
+    FIELD("base", life.base, TYPE_TEXT),
+    FIELD("offers", offers, TYPE_TEXT),
+    FIELD("accepting", life.accepting, TYPE_BOOL),
+    FIELD("loyal", life.loyal, TYPE_BOOL),
+    FIELD("speaks", life.speaks, TYPE_BOOL),
+    FIELD("kept", life.kept, TYPE_BOOL),
+    FIELD("program", program, TYPE_BOOL),
+    FIELD("reason", reason, TYPE_TEXT),
+    FIELD("complaint", life.complaint, TYPE_TEXT),
+    FIELD("last_end", last_end, TYPE_TEXT),
 };
 /* clang-format on */
 

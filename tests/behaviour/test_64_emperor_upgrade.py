@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """An Emperor becomes the program that is on the disk now, and keeps its vassals."""
 import contextlib
+import json
 import os
 import shutil
 import signal
 import socket
+import struct
 
 import pytest
 
@@ -178,6 +180,24 @@ def test_a_program_that_does_not_understand_the_state_gives_way(govern_copy, vas
     install(release)
     upgrade(server)
     assert pids(server) == before
+    assert server.stop() == 0
+
+
+def test_what_it_writes_down_is_called_as_in_all_releases(govern_copy, vassals, folder, release):
+    """Else a vassal would be nobody that has served, to the release that comes after this one."""
+    server = govern_copy()
+    start_one(server, vassals)
+    stats.wait(server.stats, "a.ini", lambda v: v["loyal"])
+    state, fd = folder / "state", "$LIEGE_EMPEROR_STATE_FD"
+    install(release, lambda _: f'#!/bin/sh\n[ -z "{fd}" ] || cat /proc/self/fd/{fd} > {state}\n'
+                               f'exec {programs.LIEGE} "$@"\n'.encode())
+    upgrade(server)
+    written = state.read_bytes()
+    length, = struct.unpack_from("=Q", written)
+    record, = json.loads(written[8:8 + length])["vassals"]
+    assert {"ready_mono_us", "asked_mono_us", "generation", "workers", "accepting", "loyal",
+            "speaks", "kept", "complaint", "last_end", "adopted"} <= record.keys()
+    assert record["loyal"] and record["ready_mono_us"] > 0
     assert server.stop() == 0
 
 
