@@ -191,6 +191,7 @@ int adoption_begin(struct vassal *v, struct errmsg *err)
     base->n_asked++;
     v->life.base_pid = (uint32_t)base->proc.pid;
     v->life.base_generation = base->offers_generation;
+    v->life.base_serial = base->offers_serial;
     r = ask(a, err);
     if (r < 0)
         adoption_end(v);

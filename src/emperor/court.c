@@ -144,13 +144,13 @@ static void on_sos(struct vassal_realm *realm, struct vassal *lord)
 }
 
 /* Those that a base has forked come to what it forks now, each when its turn has come. */
-static void on_base(struct vassal_realm *realm, struct vassal *base)
+static void on_base(struct vassal_realm *realm)
 {
     struct court *c = container_of(realm, struct court, realm);
     struct vassal *v = NULL;
 
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
-        if (v->state != VASSAL_STARTING && v->life.base_pid == (uint32_t)base->proc.pid)
+        if (v->state != VASSAL_STARTING)
             vassal_base_catch_up(v);
 }
 

@@ -22,10 +22,10 @@
 
 struct succession {
     struct court *court;
-    struct vassal *vassal;              /* NULL: gone */
-    struct vassal *successor;           /* NULL: not there yet; later it has what ran before */
-    int give_fd, take_fd;               /* the channel of the two, until they have it */
-    uint32_t base_pid, base_generation; /* to which it leads */
+    struct vassal *vassal;                 /* NULL: gone */
+    struct vassal *successor;              /* NULL: not there yet; later it has what ran before */
+    int give_fd, take_fd;                  /* the channel of the two, until they have it */
+    uint32_t base_serial, base_generation; /* to which it leads */
     bool exchanged;
     bool dropped; /* the successor is of no use any more */
     bool again;   /* then another one begins */
@@ -64,7 +64,7 @@ static void drop(struct succession *s, const char *why)
         vassal_handle(successor, VASSAL_CONDEMNED, "%s", why);
 }
 
-/* The vassal stays as it is, and that is not tried again with this generation. */
+/* The vassal stays as it is, and that is not tried again with what its base has now. */
 static void give_up(struct succession *s, const char *why)
 {
     struct vassal *v = s->vassal;
@@ -74,8 +74,7 @@ static void give_up(struct succession *s, const char *why)
     log_warning("vassal %s: no other one takes its place, from generation %u of its base: %s; it "
                 "goes on",
                 v->id, s->base_generation, reason);
-    v->failed_base_pid = s->base_pid;
-    v->failed_base_generation = s->base_generation;
+    v->failed_serial = s->base_serial;
     v->life.kept = true;
     drop(s, "it does not take the place of another one");
     vassal_handle(v, VASSAL_SAID_KEPT, "no other one takes its place: %s", reason);
@@ -180,7 +179,7 @@ int succession_begin(struct court *c, struct vassal *v)
         .vassal = v,
         .give_fd = -1,
         .take_fd = -1,
-        .base_pid = (uint32_t)base->proc.pid,
+        .base_serial = base->offers_serial,
         .base_generation = base->offers_generation,
         .timer.fn = on_timer,
     };

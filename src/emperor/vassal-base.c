@@ -206,6 +206,31 @@ static void wake(struct vassal_realm *realm, const char *address)
     loop_task_queue(realm->loop, &realm->go_on);
 }
 
+static void withdraw(struct vassal *v)
+{
+    if (!v->offers[0])
+        return;
+    (void)hash_remove(&v->realm->bases, v->offers);
+    v->offers[0] = '\0';
+    adoption_forget_base(v);
+    LIST_FOREACH (it, &v->promised) {
+        container_of(it, struct vassal, promise)->promised_by = NULL;
+        list_remove(it);
+    }
+    list_remove(&v->has_room);
+    v->n_asked = 0;
+}
+
+/* A process that only takes the place of one that has ended may have the same as that. */
+static void count_generation(struct vassal *v, uint32_t generation)
+{
+    bool is_news = v->offers_generation != 0 && v->offers_generation != generation;
+
+    v->offers_generation = generation;
+    if (is_news || v->offers_serial == 0)
+        v->offers_serial = ++v->realm->last_serial;
+}
+
 void vassal_base_offer(struct vassal *v, const char *address, uint32_t generation)
 {
     char normal[VASSAL_ADDRESS_BYTES];
@@ -221,7 +246,7 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
     if (generation == 0) {
         if (v->offers[0] && may_complain(v))
             log_info("vassal %s: forks no vassals now", v->id);
-        vassal_base_withdraw(v);
+        withdraw(v);
         return;
     }
     struct vassal *other = vassal_base_at(v->realm, normal);
@@ -233,9 +258,9 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
     }
     if (other && v->offers_generation == generation)
         return; /* that is known */
-    v->offers_generation = generation;
+    count_generation(v, generation);
     if (!other) {
-        vassal_base_withdraw(v);
+        withdraw(v);
         r = put_offer(v, normal);
     }
     if (r < 0) {
@@ -245,28 +270,21 @@ void vassal_base_offer(struct vassal *v, const char *address, uint32_t generatio
     if (may_complain(v))
         log_info("vassal %s: forks vassals at %s, from generation %u", v->id, normal, generation);
     wake(v->realm, normal);
-    v->realm->on_base(v->realm, v);
+    v->realm->on_base(v->realm);
 }
 
 void vassal_base_withdraw(struct vassal *v)
 {
-    if (!v->offers[0])
-        return;
-    (void)hash_remove(&v->realm->bases, v->offers);
-    v->offers[0] = '\0';
-    adoption_forget_base(v);
-    LIST_FOREACH (it, &v->promised) {
-        container_of(it, struct vassal, promise)->promised_by = NULL;
-        list_remove(it);
-    }
-    list_remove(&v->has_room);
-    v->n_asked = 0;
+    withdraw(v);
+    v->offers_generation = 0;
 }
 
 void vassal_base_restore(struct vassal *v)
 {
     char address[VASSAL_ADDRESS_BYTES];
+    uint32_t serial = MAX(v->offers_serial, v->life.base_serial);
 
+    v->realm->last_serial = MAX(v->realm->last_serial, serial);
     if (!v->offers[0])
         return;
     memcpy(address, v->offers, sizeof(address));
@@ -359,16 +377,16 @@ bool vassal_base_is_newer(const struct vassal *v)
 
     if (!base)
         return false;
-    uint32_t pid = (uint32_t)base->proc.pid, generation = base->offers_generation;
-    return (pid != v->life.base_pid || generation != v->life.base_generation) &&
-           (pid != v->failed_base_pid || generation != v->failed_base_generation);
+    bool is_other = v->life.base_pid != (uint32_t)base->proc.pid;
+    return (is_other || base->offers_serial != v->life.base_serial) &&
+           base->offers_serial != v->failed_serial;
 }
 
 /* Of a base that was only started again it is not known whether there is anything new in it. */
 void vassal_base_catch_up(struct vassal *v)
 {
     if (vassal_base_is_newer(v) &&
-        vassal_base_at(v->realm, v->life.base)->proc.pid == (pid_t)v->life.base_pid)
+        vassal_base_at(v->realm, v->life.base)->offers_serial != v->life.base_serial)
         vassal_handle(v, VASSAL_RENEWED, "its base has a newer application");
 }
 

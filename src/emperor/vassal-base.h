@@ -49,7 +49,7 @@ void vassal_base_give_back(struct vassal *v);
 void vassal_base_reconsider(struct vassal *v);
 
 /* True if the base that it was forked from would fork something else now: it is another process, or
- * has another generation, which nothing is known to be wrong with. */
+ * has something newer, which nothing is known to be wrong with. */
 bool vassal_base_is_newer(const struct vassal *v);
 
 /* If so, and if it is not only that the base was started again, has the vassal come to that. */

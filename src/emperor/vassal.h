@@ -48,11 +48,11 @@ struct vassal_realm {
     struct loop_task go_on; /* with whom it goes on */
     struct list roomy;      /* bases that may be asked for one more, */
     struct loop_task give_room; /* of which those who wait for that hear */
+    uint32_t last_serial;       /* of what bases have to fork: vassal.offers_serial */
     void (*on_state)(struct vassal_realm *r, struct vassal *v); /* it has entered a state: only to
                                                                    be noted; may be NULL */
     void (*on_sos)(struct vassal_realm *r, struct vassal *v);   /* it calls for reinforcement */
-    void (*on_base)(struct vassal_realm *r,
-                    struct vassal *base); /* others get a newer application */
+    void (*on_base)(struct vassal_realm *r); /* a base may have something newer */
     int (*on_outdated)(struct vassal_realm *r, struct vassal *v); /* is to be succeeded; returns 0
                                                                      or a negative errno */
     void (*on_end)(struct vassal_realm *realm);                   /* a process was reaped */
@@ -66,6 +66,7 @@ struct vassal_life {
     bool adopted;                       /* it was forked from a base, or is going to be */
     char base[VASSAL_ADDRESS_BYTES];    /* from which one; of one that waits: for which */
     uint32_t base_pid, base_generation; /* then */
+    uint32_t base_serial;               /* its offers_serial then */
     bool accepting, loyal, speaks;      /* speaks: on the status channel */
     bool kept;                          /* the last reload failed */
     uint64_t asked_mono_us;             /* to start or to reload, monotonic */
@@ -122,11 +123,13 @@ struct vassal {
     bool moves;         /* next_address is meant */
 
     char offers[VASSAL_ADDRESS_BYTES]; /* where others are forked from it; "": nowhere */
-    uint32_t offers_generation;        /* whose application those get */
-    struct list asked;                 /* struct adoption: those that it is to fork */
-    struct list promised;              /* struct vassal: those who may ask it, and have not yet */
-    unsigned n_asked;                  /* of both */
-    struct list has_room;              /* in realm->roomy */
+    uint32_t offers_generation; /* whose application those get; 0: this process has not said */
+    uint32_t offers_serial;     /* no other base has it, nor this one of before it had something
+                                   newer; it stays if it is only started again */
+    struct list asked;          /* struct adoption: those that it is to fork */
+    struct list promised;       /* struct vassal: those who may ask it, and have not yet */
+    unsigned n_asked;           /* of both */
+    struct list has_room;       /* in realm->roomy */
 
     struct list awaits;  /* in realm->awaiting, realm->woken */
     struct list promise; /* in promised of that one: */
@@ -137,7 +140,7 @@ struct vassal {
 
     struct succession *succession; /* another one takes its place, or has just taken it */
     struct succession *succeeds;   /* it is that other one, or has what was there before */
-    uint32_t failed_base_pid, failed_base_generation; /* from which that failed */
+    uint32_t failed_serial;        /* of what its base had when that failed; 0: it did not */
 
     struct proc proc;               /* PROC_NONE: none runs */
     char pid_key[12];               /* in realm->by_pid */

@@ -318,6 +318,41 @@ def test_a_base_that_is_only_started_again_changes_nothing_until_a_reload(empire
     assert empire.succeeded()["pid"] != pid
 
 
+def test_an_update_reaches_those_that_are_older_than_the_process_of_their_base(empire):
+    empire.govern("--emperor-throttle", 1)
+    pid = empire.start()
+    os.kill(empire.of(BASE)["pid"], signal.SIGKILL)
+    empire.forks(1, count=2)
+    young = empire.start("b.ini")
+    empire.renew()
+    assert empire.succeeded()["pid"] != pid and empire.succeeded("b.ini")["pid"] != young
+    assert empire.of()["base_generation"] == empire.of("b.ini")["base_generation"] == 2
+
+
+def test_a_base_that_was_taken_away_and_put_back_has_something_new(empire):
+    server = empire.govern()
+    pid = empire.start()
+    empire.vassals.remove(BASE)
+    became(server, BASE, "gone")
+    empire.vassals.write(BASE, f"fork-server {empire.address}\n")
+    assert empire.succeeded()["pid"] != pid
+
+
+@pytest.mark.parametrize("how", ["asked for", "by itself"])
+def test_an_upgrade_of_the_emperor_forgets_no_update(empire, how):
+    server = empire.govern("--emperor-throttle", 1)
+    pid = empire.start()
+    os.kill(empire.of(BASE)["pid"], signal.SIGKILL)
+    empire.forks(1, count=2)
+    server.kill(signal.SIGUSR2)
+    server.wait_line(says.EMPEROR_READY, count=2)
+    if how == "by itself":
+        empire.renew()
+    else:
+        empire.vassals.touch("a.ini")
+    assert empire.succeeded()["pid"] != pid
+
+
 APP = """
 VERSION = "{}"
 def application(environ, start_response):
