@@ -64,7 +64,8 @@ static void drop(struct succession *s, const char *why)
         vassal_handle(successor, VASSAL_CONDEMNED, "%s", why);
 }
 
-/* The vassal stays as it is, and that is not tried again with what its base has now. */
+/* The vassal stays as it is, but for what it is to load again, and that is not tried again with
+ * what its base has now: if it came so far as to be tried. */
 static void give_up(struct succession *s, const char *why)
 {
     struct vassal *v = s->vassal;
@@ -74,10 +75,14 @@ static void give_up(struct succession *s, const char *why)
     log_warning("vassal %s: no other one takes its place, from generation %u of its base: %s; it "
                 "goes on",
                 v->id, s->base_generation, reason);
-    v->failed_serial = s->base_serial;
+    if (!s->successor || s->successor->state != VASSAL_WAITING)
+        v->failed_serial = s->base_serial;
     v->life.kept = true;
     drop(s, "it does not take the place of another one");
-    vassal_handle(v, VASSAL_SAID_KEPT, "no other one takes its place: %s", reason);
+    if (v->succession && !v->succession->successor)
+        succession_free(v->succession);
+    vassal_handle(v, v->owes_reload ? VASSAL_RENEWED : VASSAL_SAID_KEPT,
+                  "no other one takes its place: %s", reason);
 }
 
 static void on_timer(struct loop_timer *t)
@@ -112,7 +117,7 @@ static void start(struct succession *s)
     int r = make_successor(s);
 
     if (r < 0) {
-        give_up(s, strerror(-r)); /* as the vassal is not being succeeded then, frees it */
+        give_up(s, strerror(-r)); /* frees it */
         return;
     }
     if (limit_us > 0)

@@ -382,12 +382,21 @@ bool vassal_base_is_newer(const struct vassal *v)
            base->offers_serial != v->failed_serial;
 }
 
+bool vassal_base_has_failed(const struct vassal *v)
+{
+    const struct vassal *base = vassal_base_at(v->realm, v->life.base);
+
+    return base && base->offers_serial == v->failed_serial;
+}
+
 /* Of a base that was only started again it is not known whether there is anything new in it. */
 void vassal_base_catch_up(struct vassal *v)
 {
+    if (v->state == VASSAL_RELOADING && !v->succession)
+        return; /* when it has done that */
     if (vassal_base_is_newer(v) &&
         vassal_base_at(v->realm, v->life.base)->offers_serial != v->life.base_serial)
-        vassal_handle(v, VASSAL_RENEWED, "its base has a newer application");
+        vassal_handle(v, VASSAL_BASE_NEWER, "its base has a newer application");
 }
 
 bool vassal_base_differs(const struct vassal *v)

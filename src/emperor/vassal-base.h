@@ -55,5 +55,8 @@ bool vassal_base_is_newer(const struct vassal *v);
 /* If so, and if it is not only that the base was started again, has the vassal come to that. */
 void vassal_base_catch_up(struct vassal *v);
 
+/* True if it could not come to what its base has now. */
+bool vassal_base_has_failed(const struct vassal *v);
+
 /* True if what runs was started in another way than it would be now. */
 bool vassal_base_differs(const struct vassal *v);

@@ -96,6 +96,7 @@ void vassal_past_forgive(struct vassal *v)
     v->n_brief = 0;
     v->sos_delay_us = 0;
     v->sos_ignored_till = 0;
+    v->failed_serial = 0;
 }
 
 /* One on demand that broke off has left the connection that it was started for, perhaps: it would

@@ -73,6 +73,7 @@ static const struct field {
     FIELD("accepting", life.accepting, TYPE_BOOL),
     FIELD("loyal", life.loyal, TYPE_BOOL),
     FIELD("speaks", life.speaks, TYPE_BOOL),
+    FIELD("owes_reload", owes_reload, TYPE_BOOL),
     FIELD("kept", life.kept, TYPE_BOOL),
     FIELD("program", program, TYPE_BOOL),
     FIELD("reason", reason, TYPE_TEXT),
@@ -477,6 +478,7 @@ int vassal_restore(struct vassal_realm *realm, struct monitor *m, const json_t *
         return r;
     v->restored = true;
     v->unsettled = json_is_true(json_object_get(j, "unsettled"));
+    v->owes_reload = true; /* to a program that does not tell */
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         const json_t *value = json_object_get(j, fields[i].name);
         if (value)

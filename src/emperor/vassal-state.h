@@ -37,6 +37,7 @@ enum vassal_event {
     VASSAL_RESUMED,    /* an operator wants it to run, or to be there for its callers again */
     VASSAL_CALLED,     /* somebody connects to the socket of one that sleeps */
     VASSAL_TURN,       /* what it waits for has come */
+    VASSAL_BASE_NEWER, /* its base would fork something newer: it need not be now */
     VASSAL_BASE_CAME,  /* vassals are forked from the base that it waits for */
     VASSAL_SAID_READY, /* set up; after a reload: the new generation serves */
     VASSAL_SAID_KEPT,  /* the reload failed, the old generation serves */

@@ -374,9 +374,13 @@ void vassal_reload(struct vassal *v)
 
     if (succession_postpone(v, newer))
         return;
+    if (!newer && !v->owes_reload) {
+        vassal_handle(v, VASSAL_SAID_KEPT, "its base has nothing newer now");
+        return;
+    }
     turn_take(&v->turn, TURN_US);
     v->n_reloads++;
-    v->life.kept = false;
+    v->life.kept = vassal_base_has_failed(v);
     v->life.asked_mono_us = clock_now_us();
     int r = newer ? v->realm->on_outdated(v->realm, v) : 0;
     if (newer && r == 0)
@@ -561,6 +565,16 @@ static struct vassal_step skip_wait(struct vassal *v, enum vassal_event event,
     return step;
 }
 
+/* Who was to come to what its base has, and was told to reload besides, does so in any case. */
+static void note_reload(struct vassal *v, enum vassal_event event, struct vassal_step step)
+{
+    bool was_to = v->state == VASSAL_OUTDATED || v->state == VASSAL_RELOADING;
+    bool is_to = step.next == VASSAL_OUTDATED || step.next == VASSAL_RELOADING;
+    bool is_told = event == VASSAL_CHANGED || event == VASSAL_RENEWED || event == VASSAL_SILENT;
+
+    v->owes_reload = is_to && (is_told || (was_to && v->owes_reload));
+}
+
 void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...)
 {
     struct vassal_step step = vassal_step(v->state, event);
@@ -571,6 +585,7 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
         vassal_past_forgive(v);
     if (event == VASSAL_REMOVED || event == VASSAL_CONDEMNED)
         vassal_settle_forget(v);
+    note_reload(v, event, step);
     if (step.action == VASSAL_IGNORE)
         return;
     step = skip_wait(v, event, step, wait);

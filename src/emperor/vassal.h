@@ -115,6 +115,7 @@ struct vassal {
     char reason[256];  /* one line */
     struct loop_timer timer; /* of the state: cleared when it changes */
 
+    bool owes_reload; /* is to load its configuration again, whatever its base has */
     struct turn turn;
     uint64_t wait_us;          /* that it was given last: by the throttle, or for its base */
     struct demand *demand;     /* its socket; NULL: it does not run on demand */

@@ -61,8 +61,8 @@ class Empire:
                               count=count)
         return self.of(name)
 
-    def kept(self, name="a.ini"):
-        return became(self.server, name, "ready", count=2)
+    def kept(self, count=2):
+        return became(self.server, "a.ini", "ready", count=count)
 
     def liegectl(self, *arguments):
         return subprocess.run([programs.BUILD / "liegectl", "--socket", self.control, *arguments],
@@ -81,8 +81,8 @@ def empire(govern, vassals, folder):
     return Empire(govern, vassals, folder)
 
 
-def gone(empire, name="a.ini:successor"):
-    became(empire.server, name, "gone")
+def gone(empire, name="a.ini:successor", **kw):
+    became(empire.server, name, "gone", **kw)
 
 
 @pytest.mark.plain
@@ -180,12 +180,74 @@ def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why):
     v = empire.of()
     assert (v["pid"], v["state"], v["base_generation"]) == (pid, "ready", 1)
     empire.alone()
+    empire.renew()
+    assert why in empire.kept(3)
+    gone(empire, count=2)
+
+
+def test_one_that_could_not_be_succeeded_is_when_its_configuration_is_another_one(empire):
+    empire.govern()
+    pid = empire.start(text="loyal\nheir 1\n")
+    empire.renew()
+    empire.kept()
+    gone(empire)
+    empire.vassals.write("a.ini", "loyal\n")
+    v = empire.succeeded()
+    assert v["pid"] != pid and v["base_generation"] == 2
+    gone(empire, count=2)
+    empire.alone()
+
+
+def test_one_that_could_not_be_succeeded_is_tried_again_when_an_operator_says_so(empire):
+    server = empire.govern()
+    included = empire.folder / "included"
+    pid = empire.start(text=f"loyal\nheir 1\nfile {included}\n")
+    empire.renew()
+    empire.kept()
+    gone(empire)
+    done = empire.liegectl("reload", "a.ini", "--wait")
+    assert done.returncode == 1 and "the new generation could not be started" in done.stderr
+    gone(empire, count=2)
+    assert said(server, "a.ini", "reloaded")["pid"] == empire.of()["pid"] == pid
     after = server.log.mark()
-    empire.vassals.write("a.ini", "loyal\n")  # is not tried again with this base
+    included.touch()  # which is no reason to think that it would do better now
     assert said(server, "a.ini", "reloaded", after=after)["pid"] == pid
     became(server, "a.ini", "ready", after=after)
+    assert server.log.find("a.ini:successor", after=after) == []
+
+
+def test_the_old_one_loads_what_its_configuration_says_now_if_no_other_one_can(empire):
+    """Also if it was about to when its base was renewed."""
+    server = empire.govern()
+    pid = empire.start(text="loyal\nheir 1\n")
+    empire.vassals.write("a.ini", "loyal\nheir 1\nsays 5\n")  # it goes on reloading for ever
+    assert said(server, "a.ini", "reloaded")["pid"] == pid
     empire.renew()
-    assert empire.succeeded()["pid"] != pid
+    assert empire.of()["state"] == "reloading"
+    assert server.log.find("a.ini:successor") == []
+    empire.vassals.write("a.ini", "loyal\nheir 1\nnew yes\n")
+    words = said(server, "a.ini", "reloaded", count=2)
+    assert words["pid"] == pid and "new" in words["words"]
+    became(server, "a.ini", "ready", count=2)
+    gone(empire)
+    assert (empire.of()["pid"], empire.of()["base_generation"]) == (pid, 1)
+    empire.alone()
+
+
+def test_those_whose_turn_has_not_come_when_their_base_dies_do_nothing_until_it_is_back(empire):
+    """Not even reload, which would be for nothing."""
+    server = empire.govern("--emperor-spawn-parallel", 1, "--emperor-throttle", 1)
+    names = [f"{n}.ini" for n in range(6)]
+    pids = {name: empire.start(name) for name in names}
+    base = empire.of(BASE)["pid"]
+    empire.renew("answers 1")  # dies when the first of them is to be forked
+    server.wait_line(rf"vassal {BASE}: ready -> .* killed by signal 9")
+    empire.vassals.write(BASE, f"fork-server {empire.address}\n")
+    for name in names:
+        empire.succeeded(name)
+        assert stats.wait(server.stats, name, lambda v: v["state"] == "ready")["pid"] != pids[name]
+    assert empire.of(BASE)["pid"] != base
+    assert server.log.find('"event": "reloaded"') == []
 
 
 def waiting_heir(empire, *more):

@@ -26,28 +26,28 @@ static const char action_letters[] = {
 static const struct {
     enum vassal_state state;
     /*                   added, changed, renewed, moved, removed, condemned, pardoned,
-     *                   |        halted, resumed, called, turn, base came,
+     *                   |        halted, resumed, called, turn, base newer, base came,
      *                   |        |       ready, kept, accepting, loyal, asked to stop, closed pipe,
      *                   |        |       |      silent, ended, early, exiled, can sleep, failed,
      *                   |        |       |      unborn, timer */
     const char *actions;
 } rows[] = {
-    { VASSAL_NEW,        "q...xx." "e...." "......" "....zd.." },
-    { VASSAL_ASLEEP,     "q...xx." "eqq.." "......" "....Zd.." },
-    { VASSAL_WAITING,    "....xxq" "e..sq" "......" "....zd.q" },
-    { VASSAL_STARTING,   ".kkktk." "t...." "e.eetc" "uhdezda." },
-    { VASSAL_READY,      ".rqttk." "t...." "....tc" "rhdezd.." },
-    { VASSAL_OUTDATED,   ".r.ttk." "t..r." "....tc" "rhdezd.." },
-    { VASSAL_RELOADING,  ".rrttk." "t...." "ee..tc" "uhdezd.." },
-    { VASSAL_STOPPING,   "c....k." "....." "......" ".xxxxxxk" },
-    { VASSAL_RESTARTING, "....ck." "c...." "......" ".qqqzdqk" },
-    { VASSAL_RETIRING,   ".cccck." "cc..." "......" ".edezd.k" },
-    { VASSAL_LOST,       ".kkkkk." "k...." "......" ".hdezd.k" },
-    { VASSAL_BACKOFF,    "qqqqxxq" "eq..." "......" "....zd.h" },
-    { VASSAL_RESTING,    "qqqqxx." "eq..." "......" "....zd.." },
-    { VASSAL_HOLDING,    "....ck." ".c..." "......" ".eeeeeek" },
-    { VASSAL_HELD,       "....xx." ".q..." "......" "....zd.." },
-    { VASSAL_GONE,       "......." "....." "......" "........" },
+    { VASSAL_NEW,        "q...xx." "e....." "......" "....zd.." },
+    { VASSAL_ASLEEP,     "q...xx." "eqq..." "......" "....Zd.." },
+    { VASSAL_WAITING,    "....xxq" "e..s.q" "......" "....zd.q" },
+    { VASSAL_STARTING,   ".kkktk." "t....." "e.eetc" "uhdezda." },
+    { VASSAL_READY,      ".rqttk." "t...q." "....tc" "rhdezd.." },
+    { VASSAL_OUTDATED,   ".r.ttk." "t..r.." "....tc" "rhdezd.." },
+    { VASSAL_RELOADING,  ".rrttk." "t...r." "ee..tc" "uhdezd.." },
+    { VASSAL_STOPPING,   "c....k." "......" "......" ".xxxxxxk" },
+    { VASSAL_RESTARTING, "....ck." "c....." "......" ".qqqzdqk" },
+    { VASSAL_RETIRING,   ".cccck." "cc...." "......" ".edezd.k" },
+    { VASSAL_LOST,       ".kkkkk." "k....." "......" ".hdezd.k" },
+    { VASSAL_BACKOFF,    "qqqqxxq" "eq...." "......" "....zd.h" },
+    { VASSAL_RESTING,    "qqqqxx." "eq...." "......" "....zd.." },
+    { VASSAL_HOLDING,    "....ck." ".c...." "......" ".eeeeeek" },
+    { VASSAL_HELD,       "....xx." ".q...." "......" "....zd.." },
+    { VASSAL_GONE,       "......." "......" "......" "........" },
 };
 /* clang-format on */
 
