@@ -143,15 +143,14 @@ static void on_sos(struct vassal_realm *realm, struct vassal *lord)
     vassal_handle(v, VASSAL_ADDED, "%s calls for reinforcement", lord->id);
 }
 
-/* Those that a base has forked come to what it forks now, each when its turn has come. */
+/* Those that a base would fork now, and has not, come to that, each when its turn has come. */
 static void on_base(struct vassal_realm *realm)
 {
     struct court *c = container_of(realm, struct court, realm);
     struct vassal *v = NULL;
 
     for (size_t pos = 0; (v = hash_next(&c->vassals, &pos));)
-        if (v->state != VASSAL_STARTING)
-            vassal_base_catch_up(v);
+        vassal_base_catch_up(v);
 }
 
 static int on_outdated(struct vassal_realm *realm, struct vassal *v)
@@ -314,12 +313,14 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
         restart(v);
     else if (unsettled && v->state == VASSAL_HELD)
         vassal_settle(v, VASSAL_RESUMED, "an operator wants it to be started");
-    else if (vassal_base_differs(v))
-        renew(v, VASSAL_MOVED, "its base is another one now");
+    else if (vassal_base_is_given_up(v))
+        renew(v, VASSAL_MOVED, "it has no base now");
     else if (!same || unsettled)
         renew(v, VASSAL_CHANGED, "its configuration changed");
     else if (!same_files && !v->realm->conf->no_include_watch)
         renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
+    else
+        vassal_base_catch_up(v);
 }
 
 /* The monitor has told of all that is there: what is left of before is gone. A stray may be what
@@ -375,8 +376,8 @@ static void on_changed(struct vassal *v, struct monitor_item *item, enum monitor
     vassal_set_item(v, item);
     if (v->life.place != v->monitor->place)
         renew(v, VASSAL_MOVED, "the directory it runs in is another one now");
-    else if (vassal_base_differs(v))
-        renew(v, VASSAL_MOVED, "its base is another one now");
+    else if (vassal_base_is_given_up(v))
+        renew(v, VASSAL_MOVED, "it has no base now");
     else if (event == MONITOR_RENEWED)
         renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
     else

@@ -173,7 +173,7 @@ static void on_task(struct loop_task *t)
 
 int succession_begin(struct court *c, struct vassal *v)
 {
-    const struct vassal *base = vassal_base_at(&c->realm, v->life.base);
+    const struct vassal *base = vassal_base_next(v);
     struct succession *s = calloc(1, sizeof(*s));
 
     assert(!v->succession && base);

@@ -369,24 +369,41 @@ void vassal_base_reconsider(struct vassal *v)
         vassal_handle(v, VASSAL_BASE_CAME, "its configuration changed");
 }
 
-bool vassal_base_is_newer(const struct vassal *v)
+const struct vassal *vassal_base_next(const struct vassal *v)
 {
-    const struct vassal *base = v->life.adopted && vassal_runs(v) && !v->succeeds && v->zerg == 0
-                                    ? vassal_base_at(v->realm, v->life.base)
-                                    : NULL;
+    char address[VASSAL_ADDRESS_BYTES];
+    const struct vassal *base =
+        vassal_base_find(v, address, NULL) > 0 ? vassal_base_at(v->realm, address) : NULL;
 
-    if (!base)
-        return false;
-    bool is_other = v->life.base_pid != (uint32_t)base->proc.pid;
-    return (is_other || base->offers_serial != v->life.base_serial) &&
-           base->offers_serial != v->failed_serial;
+    return base != v ? base : NULL;
 }
 
 bool vassal_base_has_failed(const struct vassal *v)
 {
-    const struct vassal *base = vassal_base_at(v->realm, v->life.base);
+    const struct vassal *base = vassal_base_next(v);
 
     return base && base->offers_serial == v->failed_serial;
+}
+
+static bool has_news(const struct vassal *base, const struct vassal *v)
+{
+    return !v->life.adopted || base->offers_serial != v->life.base_serial;
+}
+
+bool vassal_base_is_newer(const struct vassal *v)
+{
+    const struct vassal *base =
+        vassal_runs(v) && !v->succeeds && v->zerg == 0 ? vassal_base_next(v) : NULL;
+
+    return base && base->offers_serial != v->failed_serial &&
+           (has_news(base, v) || (uint32_t)base->proc.pid != v->life.base_pid);
+}
+
+bool vassal_base_needs_start(const struct vassal *v)
+{
+    bool gives_way = v->life.adopted || (v->life.generation > 0 && v->status.io.fd >= 0);
+
+    return !gives_way && vassal_base_is_newer(v);
 }
 
 /* Of a base that was only started again it is not known whether there is anything new in it. */
@@ -394,21 +411,16 @@ void vassal_base_catch_up(struct vassal *v)
 {
     if (v->state == VASSAL_RELOADING && !v->succession)
         return; /* when it has done that */
-    if (vassal_base_is_newer(v) &&
-        vassal_base_at(v->realm, v->life.base)->offers_serial != v->life.base_serial)
-        vassal_handle(v, VASSAL_BASE_NEWER, "its base has a newer application");
+    if (!vassal_base_is_newer(v) || !has_news(vassal_base_next(v), v))
+        return;
+    bool same = strcmp(vassal_base_next(v)->offers, v->life.base) == 0;
+    vassal_handle(v, VASSAL_BASE_NEWER, "%s",
+                  same ? "its base has a newer application" : "its base is another one now");
 }
 
-bool vassal_base_differs(const struct vassal *v)
+bool vassal_base_is_given_up(const struct vassal *v)
 {
     char address[VASSAL_ADDRESS_BYTES];
 
-    if (!vassal_lives(v))
-        return false;
-    int r = vassal_base_find(v, address, NULL);
-    if (r < 0)
-        return false; /* it goes on as it is */
-    if (r == 0 || !v->life.adopted)
-        return (r > 0) != v->life.adopted;
-    return strcmp(address, v->life.base) != 0;
+    return vassal_lives(v) && v->life.adopted && vassal_base_find(v, address, NULL) == 0;
 }

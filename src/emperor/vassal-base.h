@@ -48,15 +48,21 @@ void vassal_base_give_back(struct vassal *v);
 /* The configuration of @v was changed: what does not run may wait for another base now. */
 void vassal_base_reconsider(struct vassal *v);
 
-/* True if the base that it was forked from would fork something else now: it is another process, or
- * has something newer, which nothing is known to be wrong with. */
+/* The base that the vassal would be forked from now; NULL: none, or it is not there. */
+const struct vassal *vassal_base_next(const struct vassal *v);
+
+/* True if that base would fork something else than what runs: it is another one or another process,
+ * or has something newer, which nothing is known to be wrong with. */
 bool vassal_base_is_newer(const struct vassal *v);
 
-/* If so, and if it is not only that the base was started again, has the vassal come to that. */
+/* True if so, and what runs cannot give way to that. */
+bool vassal_base_needs_start(const struct vassal *v);
+
+/* If it is newer, and not only that the base was started again, has the vassal come to that. */
 void vassal_base_catch_up(struct vassal *v);
 
-/* True if it could not come to what its base has now. */
+/* True if it could not come to what that base has now. */
 bool vassal_base_has_failed(const struct vassal *v);
 
-/* True if what runs was started in another way than it would be now. */
-bool vassal_base_differs(const struct vassal *v);
+/* True if what runs was forked from a base, and would have a program of its own now. */
+bool vassal_base_is_given_up(const struct vassal *v);

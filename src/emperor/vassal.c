@@ -589,6 +589,9 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     if (step.action == VASSAL_IGNORE)
         return;
     step = skip_wait(v, event, step, wait);
+    bool restarts = step.action == VASSAL_RELOAD && vassal_base_needs_start(v);
+    if (restarts)
+        step = vassal_step(v->state, VASSAL_MOVED);
     va_start(ap, fmt);
     int n = vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
@@ -598,6 +601,8 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
     if (wait[0])
         (void)snprintf(reason + end, sizeof(reason) - end, "%s%s", end > 0 ? ", " : "", wait);
     set_state(v, step.next, reason);
+    if (restarts) /* it has the turn until it has ended, to be started in */
+        turn_take(&v->turn, TURN_US);
     if (actions[step.action])
         actions[step.action](v);
     succession_follow(v);

@@ -473,19 +473,61 @@ def test_each_vassal_may_name_its_base(attributes, vassals, folder):
     assert of(server, "c.ini")["adopted"] == of(server, "d.ini")["adopted"] == 0
 
 
-@pytest.mark.parametrize("first, then, adopted", [
-    ("two", "one", 1), ("one", None, 0), (None, "one", 1)])
-def test_another_base_means_another_start(attributes, vassals, folder, first, then, adopted):
+def names_base(folder, base, *more):
+    return asks_for(f"from = {folder}/{base}.sock" if base else "from =") + "\n".join(more)
+
+
+@pytest.mark.parametrize("first, then, adopted, why", [
+    ("one", None, 0, "it has no base now"), (None, "one", 1, "its configuration changed")])
+def test_another_base_means_another_start(attributes, vassals, folder, first, then, adopted, why):
     server = attributes
-    vassals.write("a.ini", asks_for(f"from = {folder}/{first}.sock" if first else "from ="))
+    vassals.write("a.ini", names_base(folder, first))
     became(server, "a.ini", "ready")
     pid = of(server, "a.ini")["pid"]
-    vassals.write("a.ini", asks_for(f"from = {folder}/{then}.sock" if then else "from ="))
-    assert became(server, "a.ini", "restarting") == "its base is another one now"
+    vassals.write("a.ini", names_base(folder, then))
+    assert became(server, "a.ini", "restarting") == why
     became(server, "a.ini", "ready", count=2)
     v = of(server, "a.ini")
     assert v["pid"] != pid and v["adopted"] == adopted
     assert v["base"] == (f"{folder}/{then}.sock" if then else "")
+
+
+@pytest.mark.parametrize("first", ["two", None])
+@pytest.mark.parametrize("there", [True, False])
+def test_who_can_give_way_is_succeeded_by_one_from_another_base(
+        attributes, vassals, folder, first, there):
+    """When that is there: until then it goes on."""
+    server, then = attributes, "one" if there else "three"
+    vassals.write("a.ini", names_base(folder, first, "counts 1"))
+    became(server, "a.ini", "ready")
+    pid = of(server, "a.ini")["pid"]
+    vassals.write("a.ini", names_base(folder, then, "counts 1", "new yes"))
+    if not there:
+        assert "new" in said(server, "a.ini", "reloaded")["words"]
+        vassals.write("three.ini", f"fork-server {folder}/three.sock\n")
+    server.wait_line(r"vassal a.ini: reloading -> ready, process \d+ has taken the place")
+    v = of(server, "a.ini")
+    assert v["pid"] != pid and (v["adopted"], v["base"]) == (1, f"{folder}/{then}.sock")
+    assert server.log.find(r"vassal a\.ini: \w+ -> restarting") == []
+
+
+def test_who_cannot_is_started_anew_when_that_is_there_and_a_few_at_a_time(
+        govern, vassals, folder):
+    server = govern("--emperor-fork-server-attr", "from", "--emperor-spawn-parallel", 1)
+    names = [f"{n}.ini" for n in range(6)]
+    for name in names:
+        vassals.write(name, names_base(folder, None))
+        became(server, name, "ready")
+    for name in names:
+        vassals.write(name, names_base(folder, "one"))
+        said(server, name, "reloaded")
+        became(server, name, "ready", count=2)
+    vassals.write("one.ini", f"fork-server {folder}/one.sock\n")
+    for name in names:
+        became(server, name, "ready", count=3)
+        assert of(server, name)["adopted"] == 1
+    server.wait_line(r"vassal \d.ini: ready -> outdated, its base is another one now")
+    assert server.stop() == 0
 
 
 def test_one_that_waits_for_a_base_may_choose_another_one(attributes, vassals, folder):

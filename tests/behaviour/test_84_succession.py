@@ -172,7 +172,7 @@ def test_an_end_after_it_is_one_of_the_new_one(empire):
     ("heir 1", "exited with code 1"), ("stubborn", "exited with code 1"),
     ("heir 26", "exited with code 26"), ("heir-waits /nothing", "it is not ready in time")])
 def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why):
-    server = empire.govern("--emperor-start-timeout", 1, "--emperor-curse-tolerance", 1)
+    empire.govern("--emperor-start-timeout", 1, "--emperor-curse-tolerance", 1)
     pid = empire.start(text=f"loyal\n{text}\n")
     empire.renew()
     assert why in empire.kept()
@@ -454,6 +454,43 @@ def test_no_request_is_lost_when_the_application_of_a_base_is_updated(site, vass
     for load in loads:
         load.assert_clean()
         assert set(load.bodies) == {b"first", b"update 1", b"update 2", b"update 3"}
+
+
+def test_no_request_is_lost_when_vassals_get_a_base_by_an_upgrade_of_the_emperor(
+        start, vassals, folder):
+    """They go on while the base loads, and if it does not."""
+    pages, conf, names = folder / "pages.py", folder / "emperor.ini", ["one.ini", "two.ini"]
+    text = f"[liege]\nemperor = {vassals.directory}\nemperor-stats = {folder}/stats.sock\n"
+    conf.write_text(text)
+    pages.write_text(APP.format("exec"))
+    for name in names:
+        vassals.write(name, f"[liege]\nhttp-socket = {folder}/%n.sock\nprocesses = 2\n"
+                            f"wsgi-file = {pages}\n")
+    server = start("--ini", conf)
+    for name in names:
+        became(server, name, "ready")
+    with contextlib.ExitStack() as stack:
+        loads = [stack.enter_context(Load(folder / f"{name[:-4]}.sock", keep_alive=2, per_request=2))
+                 for name in names]
+        conf.write_text(f"{text}emperor-use-fork-server = {folder}/base.sock\n"
+                        f"vassal-fork-base = {BASE}\n")
+        base = f"[liege]\nfork-server = {folder}/base.sock\nearly-wsgi = "
+        vassals.write(BASE, f"{base}{folder}/nothing.py\n")
+        server.kill(signal.SIGUSR2)
+        became(server, BASE, "backoff")
+        for load in loads:
+            load.wait_for(50)
+        pids = {name: stats.vassal(f"{folder}/stats.sock", name)["pid"] for name in names}
+        vassals.write(BASE, f"{base}{pages}\n")
+        for name, load in zip(names, loads):
+            server.wait_line(rf"vassal {name}: reloading -> ready, process \d+ has taken")
+            became(server, f"{name}:successor", "gone")
+            load.wait_for(50)
+            v = stats.vassal(f"{folder}/stats.sock", name)
+            assert v["adopted"] == 1 and v["pid"] != pids[name]
+    for load in loads:
+        load.assert_clean()
+    assert server.log.find(r"-> restarting") == []
 
 
 @pytest.mark.plain
