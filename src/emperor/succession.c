@@ -138,6 +138,14 @@ static void exchange_files(struct vassal *v, struct vassal *successor)
         vassal_reads(v, successor->files[i].path);
 }
 
+/* What ran before has to end, which it has already if it could not be taken over. */
+static void retire(struct vassal *before, const char *why)
+{
+    vassal_handle(before, VASSAL_REMOVED, "%s", why);
+    if (!vassal_runs(before))
+        vassal_handle(before, VASSAL_ENDED, "it cannot be taken over");
+}
+
 static void exchange(struct succession *s)
 {
     struct vassal *v = s->vassal, *successor = s->successor;
@@ -149,7 +157,7 @@ static void exchange(struct succession *s)
     exchange_files(v, successor);
     if (r < 0) {
         vassal_handle(v, VASSAL_FAILED, "cannot be succeeded: %s", strerror(-r));
-        drop(s, "it has lost its vassal");
+        retire(successor, "it has lost its vassal");
         return;
     }
     v->last_run = successor->last_run;
@@ -157,7 +165,7 @@ static void exchange(struct succession *s)
     vassal_handle(v, VASSAL_SAID_READY,
                   "process %d has taken the place of process %d, from generation %u of its base",
                   (int)v->proc.pid, (int)before, v->life.base_generation);
-    vassal_handle(successor, VASSAL_REMOVED, "process %d has taken its place", (int)v->proc.pid);
+    retire(successor, "another process has taken its place");
 }
 
 static void on_task(struct loop_task *t)

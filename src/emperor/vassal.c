@@ -223,7 +223,7 @@ int vassal_exchange(struct vassal *a, struct vassal *b)
         loop_timer_set(l, &a->heart, heart_b);
     if (heart_a > 0 && other == 0)
         loop_timer_set(l, &b->heart, heart_a);
-    return r < 0 ? r : other;
+    return r;
 }
 
 struct launch vassal_launch(const struct vassal *v)

@@ -186,8 +186,9 @@ void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, .
  * the process is told to end, and forgotten. */
 int vassal_adopt(struct vassal *v, struct launched *started) _must_check_;
 
-/* Each has the process of the other from now on, with all that belongs to it. Returns 0, or a
- * negative errno if one of them has none now. */
+/* Each has the process of the other from now on, with all that belongs to it. One that cannot be
+ * taken over is told to end, and its new record has none. Returns 0, or a negative errno if that is
+ * @a. */
 int vassal_exchange(struct vassal *a, struct vassal *b) _must_check_;
 
 /* Has it load its configuration again, in a state in which that may be. */
