@@ -292,9 +292,8 @@ int court_take_in(struct court *c, struct vassal *v)
 /* The configuration of a vassal of before is there: did it change meanwhile? */
 static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item)
 {
-    bool same = stamp_same_version(&v->stamp, &item->stamp), same_files = true;
+    bool same = stamp_same_version(&v->stamp, &item->stamp);
     bool unsettled = v->unsettled;
-    struct stat st;
 
     v->restored = false;
     v->stray = false;
@@ -302,13 +301,7 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
     v->monitor = m;
     v->life.place = m->place;
     vassal_set_item(v, item);
-    for (size_t i = 0; m->ops->include && i < v->n_files; i++) {
-        m->ops->include(m, item, v->files[i].path);
-        if (stat(v->files[i].path, &st) < 0)
-            continue;
-        struct stamp now = stamp_of(&st);
-        same_files &= stamp_same_version(&now, &v->files[i].stamp);
-    }
+    bool same_files = vassal_watch_files(v);
     if (v->state == VASSAL_STOPPING)
         restart(v);
     else if (unsettled && v->state == VASSAL_HELD)
@@ -317,7 +310,7 @@ static void claim(struct vassal *v, struct monitor *m, struct monitor_item *item
         renew(v, VASSAL_MOVED, "it has no base now");
     else if (!same || unsettled)
         renew(v, VASSAL_CHANGED, "its configuration changed");
-    else if (!same_files && !v->realm->conf->no_include_watch)
+    else if (!same_files)
         renew(v, VASSAL_RENEWED, "a file that its configuration includes changed");
     else
         vassal_base_catch_up(v);

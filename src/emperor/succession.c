@@ -130,12 +130,14 @@ static void start(struct succession *s)
         court_take_turn(successor);
 }
 
-/* What the configuration includes is what the new process has read. */
-static void exchange_files(struct vassal *v, struct vassal *successor)
+/* What the configuration includes is what the new process has read. Returns whether that is still
+ * the same. */
+static bool exchange_files(struct vassal *v, struct vassal *successor)
 {
     vassal_reads(v, NULL);
-    for (size_t i = 0; i < successor->n_files; i++)
-        vassal_reads(v, successor->files[i].path);
+    v->files = TAKE_PTR(successor->files);
+    v->n_files = TAKE(successor->n_files, 0);
+    return vassal_watch_files(v);
 }
 
 /* What ran before has to end, which it has already if it could not be taken over. */
@@ -154,7 +156,7 @@ static void exchange(struct succession *s)
 
     s->exchanged = true;
     loop_timer_clear(s->court->realm.loop, &s->timer);
-    exchange_files(v, successor);
+    bool same_files = exchange_files(v, successor);
     if (r < 0) {
         vassal_handle(v, VASSAL_FAILED, "cannot be succeeded: %s", strerror(-r));
         retire(successor, "it has lost its vassal");
@@ -165,6 +167,8 @@ static void exchange(struct succession *s)
     vassal_handle(v, VASSAL_SAID_READY,
                   "process %d has taken the place of process %d, from generation %u of its base",
                   (int)v->proc.pid, (int)before, v->life.base_generation);
+    if (!same_files)
+        vassal_handle(v, VASSAL_RENEWED, "a file that its configuration includes changed");
     retire(successor, "another process has taken its place");
 }
 

@@ -302,6 +302,22 @@ void vassal_reads(struct vassal *v, const char *path)
         v->monitor->ops->include(v->monitor, v->item, path);
 }
 
+bool vassal_watch_files(struct vassal *v)
+{
+    struct monitor *m = v->monitor;
+    bool same = true;
+    struct stat st;
+
+    for (size_t i = 0; v->item && m->ops->include && i < v->n_files; i++) {
+        m->ops->include(m, v->item, v->files[i].path);
+        if (stat(v->files[i].path, &st) < 0)
+            continue;
+        struct stamp now = stamp_of(&st);
+        same = same && stamp_same_version(&now, &v->files[i].stamp);
+    }
+    return same || v->realm->conf->no_include_watch;
+}
+
 /* Lines up; behind those that are new if it is new as well. */
 static void queue(struct vassal *v)
 {

@@ -211,6 +211,10 @@ void vassal_reads(struct vassal *v, const char *path);
 /* The same, of a file that was as @stamp says then. Returns 0 or -ENOMEM. */
 int vassal_note_file(struct vassal *v, const char *path, const struct stamp *stamp) _must_check_;
 
+/* Has its monitor look after those files. False: one of them is not as it was then, which counts.
+ */
+bool vassal_watch_files(struct vassal *v);
+
 /* It has said on its status channel that it is there. */
 void vassal_speaks(struct vassal *v);
 

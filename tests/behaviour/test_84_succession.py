@@ -138,6 +138,18 @@ def test_its_log_and_its_files_are_those_of_the_new_one(empire, folder):
     assert said(server, "a.ini", "reloaded")["pid"] == pid
 
 
+def test_a_file_that_has_changed_since_the_new_one_read_it_is_read_again(empire, folder):
+    included = folder / "included"
+    included.write_text("")
+    server = empire.govern()
+    heir = waiting_heir(empire, f"heir-reads {included}")[1]
+    empire.of()  # until it has heard of the file
+    included.write_text("new\n")
+    go(empire)
+    empire.succeeded()
+    assert said(server, "a.ini", "reloaded")["pid"] == heir
+
+
 def test_the_next_reload_is_one_as_any(empire):
     server = empire.govern()
     empire.start()
