@@ -272,6 +272,11 @@ bool succession_holds(struct vassal *v, char *text, size_t size)
     return true;
 }
 
+bool succession_is_awaited(const struct vassal *v)
+{
+    return v->state == VASSAL_STOPPING && v->succession && v->succession->successor;
+}
+
 int succession_fd(const struct vassal *successor)
 {
     return successor->succeeds ? successor->succeeds->take_fd : -1;
@@ -287,6 +292,9 @@ static void lose_successor(struct succession *s)
         vassal_reload(v);
     else if (v && !list_empty(&v->awaits))
         vassal_handle(v, VASSAL_BASE_CAME, "what ran in its place has ended");
+    else if (v && !vassal_lives(v) &&
+             (v->state == VASSAL_STOPPING || v->state == VASSAL_RESTARTING))
+        vassal_handle(v, VASSAL_ENDED, "what ran in its place has ended as well");
 }
 
 void succession_lose(struct vassal *gone)

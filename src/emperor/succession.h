@@ -29,6 +29,10 @@ void succession_born(struct vassal *successor);
  * with @text. */
 bool succession_holds(struct vassal *v, char *text, size_t size);
 
+/* True if a vassal that stops, and whose own process has ended, has another one that has not: it
+ * hears VASSAL_ENDED then. Whoever is started by its name finds nobody at its sockets. */
+bool succession_is_awaited(const struct vassal *v);
+
 /* The end of the channel between the two that belongs to the successor, or -1. */
 int succession_fd(const struct vassal *successor);
 

@@ -134,7 +134,9 @@ static void on_end(struct loop_io *io, uint32_t events)
         vassal_handle(v, VASSAL_REMOVED, "%s", reason);
     }
     bool failed = vassal_settle_ended(v) < 0;
-    vassal_handle(v, failed ? VASSAL_FAILED : vassal_past_judge(v, &end), "%s", reason);
+    enum vassal_event event = failed ? VASSAL_FAILED : vassal_past_judge(v, &end);
+    if (!succession_is_awaited(v)) /* else it has ended when that has */
+        vassal_handle(v, event, "%s", reason);
     realm->on_end(realm);
 }
 

@@ -150,6 +150,26 @@ def test_a_file_that_has_changed_since_the_new_one_read_it_is_read_again(empire,
     assert said(server, "a.ini", "reloaded")["pid"] == heir
 
 
+def test_one_that_is_put_back_waits_for_all_that_ran_before(empire):
+    server = empire.govern("--emperor-curse-tolerance", 60)
+    old = empire.start(text="loyal\ndeaf\n")
+    empire.vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "ready", count=2)
+    empire.renew()
+    heir = empire.succeeded()["pid"]
+    became(server, "a.ini:successor", "stopping")
+    empire.vassals.remove("a.ini")
+    assert not proc.wait_gone([heir])
+    empire.vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "restarting")
+    assert empire.of()["state"] == "restarting" and proc.alive(old)
+    os.kill(old, signal.SIGKILL)
+    words = said(server, "a.ini", "started", count=3)
+    became(server, "a.ini", "ready", count=4)
+    assert words["pid"] == empire.of()["pid"]
+    empire.alone()
+
+
 def test_the_next_reload_is_one_as_any(empire):
     server = empire.govern()
     empire.start()
