@@ -200,11 +200,12 @@ def test_an_end_after_it_is_one_of_the_new_one(empire):
     empire.alone()
 
 
-@pytest.mark.parametrize("text, why", [
-    ("heir 1", "exited with code 1"), ("stubborn", "exited with code 1"),
-    ("heir 26", "exited with code 26"), ("heir-waits /nothing", "it is not ready in time")])
-def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why):
-    empire.govern("--emperor-start-timeout", 1, "--emperor-curse-tolerance", 1)
+@pytest.mark.parametrize("text, why, arguments", [
+    ("heir 1", "exited with code 1", []), ("stubborn", "exited with code 1", []),
+    ("heir 26", "exited with code 26", []),
+    ("heir-waits /nothing", "it is not ready in time", ["--emperor-start-timeout", 1])])
+def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why, arguments):
+    empire.govern(*arguments)
     pid = empire.start(text=f"loyal\n{text}\n")
     empire.renew()
     assert why in empire.kept()
