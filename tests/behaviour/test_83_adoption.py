@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from harness import proc, programs, says, stats
-from harness.foreign import VASSAL, became, said
+from harness.foreign import VASSAL, became, has_only, said
 
 BASE = "base.ini"
 
@@ -680,5 +680,5 @@ def test_the_death_of_a_base_loses_and_doubles_nobody(bases, vassals):
         became(server, name, "ready")
     running = {v["id"]: v["pid"] for v in stats.read(server.stats)["vassals"]}
     assert len(set(running.values())) == 31
-    assert sorted(server.children()) == sorted(running.values())
+    assert has_only(server, running.values())
     assert all(never_backed_off(server, name) for name in names)

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from harness import proc, programs, says, stats
-from harness.foreign import became, said
+from harness.foreign import became, has_only, said
 from harness.load import Load
 
 BASE = "base.ini"
@@ -73,7 +73,7 @@ class Empire:
         """Nobody is there but the base and those that are in the statistics."""
         entries = stats.read(self.server.stats)["vassals"]
         assert not [v["id"] for v in entries if "successor" in v["id"]]
-        assert sorted(self.server.children()) == sorted(v["pid"] for v in entries if v["pid"] > 0)
+        assert has_only(self.server, [v["pid"] for v in entries if v["pid"] > 0])
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_the_next_reload_is_one_as_any(empire):
 
 def test_heartbeats_are_expected_of_who_has_begun_with_them(empire):
     server = empire.govern("--emperor-required-heartbeat", 1)
-    empire.start(text="loyal\nbeats 1\n")
+    empire.start(text="loyal\nheir-beats 1\n")
     empire.renew()
     pid = empire.succeeded()["pid"]
     server.wait_line(r"vassal a.ini: ready -> reloading, it has sent no heartbeat for 1\.0 s")
@@ -200,12 +200,11 @@ def test_an_end_after_it_is_one_of_the_new_one(empire):
     empire.alone()
 
 
-@pytest.mark.parametrize("text, why, arguments", [
-    ("heir 1", "exited with code 1", []), ("stubborn", "exited with code 1", []),
-    ("heir 26", "exited with code 26", []),
-    ("heir-waits /nothing", "it is not ready in time", ["--emperor-start-timeout", 1])])
-def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why, arguments):
-    empire.govern(*arguments)
+@pytest.mark.parametrize("text, why", [
+    ("heir 1", "exited with code 1"), ("stubborn", "exited with code 1"),
+    ("heir 26", "exited with code 26")])
+def test_one_that_cannot_take_its_place_leaves_it_there(empire, text, why):
+    empire.govern()
     pid = empire.start(text=f"loyal\n{text}\n")
     empire.renew()
     assert why in empire.kept()
@@ -281,6 +280,22 @@ def test_those_whose_turn_has_not_come_when_their_base_dies_do_nothing_until_it_
         assert stats.wait(server.stats, name, lambda v: v["state"] == "ready")["pid"] != pids[name]
     assert empire.of(BASE)["pid"] != base
     assert server.log.find('"event": "reloaded"') == []
+
+
+def test_one_that_is_not_ready_in_time_leaves_it_there(empire):
+    config = empire.folder / "emperor.ini"
+    config.write_text("[liege]\n")
+    server = empire.govern("--config", config)
+    pid = empire.start(text="loyal\nheir-waits /nothing\n")
+    config.write_text("[liege]\nemperor-start-timeout = 1\n")  # only now: all others may be slow
+    server.kill(signal.SIGUSR2)
+    server.wait_line("the upgrade is done")
+    empire.renew()
+    assert "it is not ready in time" in empire.kept()
+    gone(empire)
+    v = empire.of()
+    assert (v["pid"], v["state"], v["base_generation"]) == (pid, "ready", 1)
+    empire.alone()
 
 
 def waiting_heir(empire, *more):

@@ -3,7 +3,7 @@
 import json
 import re
 
-from . import programs
+from . import proc, programs
 
 VASSAL = programs.APPS / "foreign" / "vassal"
 
@@ -17,6 +17,12 @@ def said(server, name, event, **kw):
 def became(server, name, state, **kw):
     """Waits until the Emperor's record of it enters a state; -> the reason."""
     return server.wait_line(rf"vassal {re.escape(name)}: [a-z]+ -> {state}, (.*)", **kw).group(1)
+
+
+def has_only(server, pids):
+    """Whether its children are @pids. Others end by themselves, as the one does that measures memory."""
+    children = set(server.children())
+    return set(pids) <= children and not proc.wait_gone(children - set(pids))
 
 
 def start_one(server, vassals, name="a.ini", text="loyal\n"):
