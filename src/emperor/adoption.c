@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "emperor/vassal-base.h"
+#include "emperor/vassal-process.h"
 
 #define LIMIT_US (5 * US_PER_SEC) /* for the answer; the base waits ADOPTION_WAIT_MS for us */
 #define AGAIN_US (10 * US_PER_MS) /* until it may have taken a connection */

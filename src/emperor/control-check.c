@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "emperor/control-private.h"
 #include "emperor/vassal-log.h"
+#include "emperor/vassal-process.h"
 
 #define CHECK_US (60 * US_PER_SEC)
 

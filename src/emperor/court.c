@@ -19,7 +19,9 @@
 #include "emperor/succession.h"
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-demand.h"
+#include "emperor/vassal-files.h"
 #include "emperor/vassal-hook.h"
+#include "emperor/vassal-process.h"
 
 /* Frees the records of vassals that are gone: they could not be while their callbacks ran. What is
  * done after the end of the last one is waited for: it would end with the Emperor. */

@@ -17,6 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "emperor/vassal-base.h"
+#include "emperor/vassal-files.h"
+#include "emperor/vassal-process.h"
 #include "ipc/message.h"
 #include "ipc/status.h"
 

@@ -18,6 +18,7 @@
 #include "base/strv.h"
 #include "emperor/adoption.h"
 #include "emperor/succession.h"
+#include "emperor/vassal-process.h"
 
 #define AT_ONCE 64 /* of those that have waited for a base: a thousand would take a while */
 
@@ -409,11 +410,13 @@ bool vassal_base_needs_start(const struct vassal *v)
 /* Of a base that was only started again it is not known whether there is anything new in it. */
 void vassal_base_catch_up(struct vassal *v)
 {
+    const struct vassal *base = vassal_base_next(v);
+
     if (v->state == VASSAL_RELOADING && !v->succession)
         return; /* when it has done that */
-    if (!vassal_base_is_newer(v) || !has_news(vassal_base_next(v), v))
+    if (!base || !vassal_base_is_newer(v) || !has_news(base, v))
         return;
-    bool same = strcmp(vassal_base_next(v)->offers, v->life.base) == 0;
+    bool same = strcmp(base->offers, v->life.base) == 0;
     vassal_handle(v, VASSAL_BASE_NEWER, "%s",
                   same ? "its base has a newer application" : "its base is another one now");
 }

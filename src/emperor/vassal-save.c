@@ -20,6 +20,8 @@
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
+#include "emperor/vassal-files.h"
+#include "emperor/vassal-process.h"
 
 enum type { TYPE_U64, TYPE_U32, TYPE_TIME, TYPE_BOOL, TYPE_TEXT };
 

@@ -16,6 +16,7 @@
 #include "emperor/succession.h"
 #include "emperor/vassal-base.h"
 #include "emperor/vassal-config.h"
+#include "emperor/vassal-files.h"
 #include "emperor/vassal.h"
 #include "ipc/bytes.h"
 #include "ipc/status.h"

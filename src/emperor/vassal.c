@@ -2,9 +2,7 @@
 /* The record of a vassal and the hands of its state machine: looks a step up in the table, notes
  * the new state with its time and its reason, logs the one line about it, and acts. Nothing here
  * waits; whatever takes time is a timer, and each vassal has its own, so that none delays another.
- *
- * A process ends once: its pidfd becomes readable, its process group is killed while the pid still
- * cannot mean another process, what it said last is heard, and it is reaped. */
+ */
 #include "emperor/vassal.h"
 
 #include <assert.h>
@@ -13,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,10 +18,11 @@
 #include "emperor/adoption.h"
 #include "emperor/succession.h"
 #include "emperor/vassal-base.h"
-#include "emperor/vassal-config.h"
 #include "emperor/vassal-demand.h"
+#include "emperor/vassal-files.h"
 #include "emperor/vassal-hook.h"
 #include "emperor/vassal-past.h"
+#include "emperor/vassal-process.h"
 #include "emperor/vassal-talk.h"
 #include "ipc/bytes.h"
 
@@ -36,8 +34,6 @@
 /* Until a base that did not fork a vassal is asked for it again. */
 #define FIRST_BASE_DELAY_US (100 * US_PER_MS)
 #define LAST_BASE_DELAY_US  (10 * US_PER_SEC)
-
-#define MAX_FILES 64 /* of which is noted that a configuration includes them */
 
 #define DUMP_US US_PER_SEC /* for saying where it hangs */
 
@@ -86,84 +82,6 @@ static void set_timer(struct vassal *v, uint64_t delay_us)
     loop_timer_set(v->realm->loop, &v->timer, clock_now_us() + delay_us);
 }
 
-/* Kills whatever is left of the process group. Only while the vassal's process is not reaped: until
- * then its pid, which is the group's number, belongs to nobody else. */
-static void kill_group(const struct vassal *v)
-{
-    assert(v->proc.pid > 0);
-
-    (void)kill(-v->proc.pid, SIGKILL); /* ESRCH: nobody is left, or it has not made its group yet */
-}
-
-static void forget_process(struct vassal *v)
-{
-    struct loop *l = v->realm->loop;
-
-    loop_timer_clear(l, &v->heart);
-    loop_io_remove(l, &v->end_io);
-    v->end_io.fd = -1;
-    (void)hash_remove(&v->realm->by_pid, v->pid_key);
-    vassal_base_withdraw(v);
-    vassal_talk_close(v);
-    vassal_config_close(v);
-    vassal_log_close(&v->log);
-}
-
-static void on_end(struct loop_io *io, uint32_t events)
-{
-    struct vassal *v = container_of(io, struct vassal, end_io);
-    struct vassal_realm *realm = v->realm;
-    pid_t pid = v->proc.pid;
-    siginfo_t end = {0};
-
-    (void)events;
-    kill_group(v);
-    vassal_talk_drain(v);
-    forget_process(v);
-    if (proc_reap(&v->proc, &end) <= 0)
-        proc_done(&v->proc);
-    (void)proc_describe_end(&end, v->last_end, sizeof(v->last_end));
-
-    char reason[sizeof(v->life.complaint) + sizeof(v->last_end) + 32];
-    (void)snprintf(reason, sizeof(reason), "process %d %s%s%s", (int)pid, v->last_end,
-                   v->life.complaint[0] ? ": " : "", v->life.complaint);
-    if (v->zerg > 0) {
-        vassal_past_tell_lord(v);
-        vassal_handle(v, VASSAL_REMOVED, "who reinforces is not started again");
-    } else if (v->succeeds) {
-        vassal_handle(v, VASSAL_REMOVED, "%s", reason);
-    }
-    bool failed = vassal_settle_ended(v) < 0;
-    enum vassal_event event = failed ? VASSAL_FAILED : vassal_past_judge(v, &end);
-    if (!succession_is_awaited(v)) /* else it has ended when that has */
-        vassal_handle(v, event, "%s", reason);
-    realm->on_end(realm);
-}
-
-static int listen_to(struct vassal *v, struct launched *started)
-{
-    struct vassal_realm *realm = v->realm;
-
-    v->proc = started->proc;
-    v->end_io = (struct loop_io){.fd = v->proc.pidfd, .fn = on_end};
-    (void)snprintf(v->pid_key, sizeof(v->pid_key), "%d", (int)v->proc.pid);
-    int r = vassal_talk_open(v, started->pipe_fd, started->status_fd);
-    if (started->config_fd >= 0) {
-        int config_r = started->configured ? vassal_config_adopt(v, started->config_fd)
-                                           : vassal_config_open(v, started->config_fd);
-        r = r < 0 ? r : config_r;
-    }
-    if (started->log_fd >= 0) {
-        int log_r = vassal_log_open(&v->log, started->log_fd);
-        r = r < 0 ? r : log_r;
-    }
-    if (r == 0)
-        r = hash_put(&realm->by_pid, v->pid_key, v);
-    if (r == 0)
-        r = loop_io_add(realm->loop, &v->end_io, EPOLLIN);
-    return r;
-}
-
 const char *vassal_attribute(const struct vassal *v, const char *key)
 {
     size_t len = key ? strlen(key) : 0;
@@ -172,152 +90,6 @@ const char *vassal_attribute(const struct vassal *v, const char *key)
         if (strncmp(v->attributes.items[i], key, len) == 0 && v->attributes.items[i][len] == '=')
             return v->attributes.items[i] + len + 1;
     return NULL;
-}
-
-int vassal_adopt(struct vassal *v, struct launched *started)
-{
-    int r = listen_to(v, started);
-
-    if (r < 0) { /* the subreaper's reaping takes care of the corpse */
-        (void)proc_signal(&v->proc, SIGKILL);
-        forget_process(v);
-        proc_done(&v->proc);
-    }
-    return r;
-}
-
-/* Takes the process and all that belongs to it out of the record. */
-static struct launched take_process(struct vassal *v)
-{
-    struct loop *l = v->realm->loop;
-    struct launched taken = {.proc = v->proc, .configured = true};
-
-    v->proc = PROC_NONE;
-    loop_timer_clear(l, &v->heart);
-    loop_io_remove(l, &v->end_io);
-    v->end_io.fd = -1;
-    (void)hash_remove(&v->realm->by_pid, v->pid_key);
-    vassal_base_withdraw(v);
-    vassal_talk_take(v, &taken.pipe_fd, &taken.status_fd);
-    taken.config_fd = vassal_config_take(v);
-    taken.log_fd = vassal_log_take(&v->log);
-    return taken;
-}
-
-static uint64_t next_heartbeat(const struct vassal *v)
-{
-    return loop_timer_is_set(&v->heart) ? v->heart.at_us : 0;
-}
-
-int vassal_exchange(struct vassal *a, struct vassal *b)
-{
-    struct loop *l = a->realm->loop;
-    uint64_t heart_a = next_heartbeat(a), heart_b = next_heartbeat(b);
-    struct launched of_a = take_process(a), of_b = take_process(b);
-
-    vassal_log_append(&a->log, &b->log);
-    const struct vassal_life life = a->life;
-    a->life = b->life;
-    b->life = life;
-    int r = vassal_adopt(a, &of_b);
-    int other = vassal_adopt(b, &of_a);
-    if (heart_b > 0 && r == 0)
-        loop_timer_set(l, &a->heart, heart_b);
-    if (heart_a > 0 && other == 0)
-        loop_timer_set(l, &b->heart, heart_a);
-    return r;
-}
-
-struct launch vassal_launch(const struct vassal *v)
-{
-    const struct demand *demand = v->elder ? v->elder->demand : v->demand;
-    const char *program = vassal_attribute(v, v->realm->conf->wrapper_attr);
-    const char *cwd = vassal_attribute(v, v->realm->conf->chdir_attr);
-
-    return (struct launch){
-        .conf = v->realm->conf,
-        .binary = program ? program : v->realm->binary,
-        .environ = v->realm->environ,
-        .nofile = &v->realm->nofile,
-        .name = v->name,
-        .directory = v->monitor->directory,
-        .cwd = cwd ? cwd : v->monitor->directory,
-        .program = v->program ? v->path : NULL,
-        .sends_config = vassal_item(v) && vassal_item(v)->config,
-        .zerg = v->zerg,
-        .socket_fd = demand ? demand->io.fd : -1,
-        .older_fd = succession_fd(v),
-    };
-}
-
-/* Returns 0, or a negative errno with @err. */
-static int start_program(struct vassal *v, struct errmsg *err)
-{
-    struct launched started = LAUNCHED_NONE;
-    struct launch how = vassal_launch(v);
-    int r = launch(&how, &started);
-
-    if (r == 0)
-        r = vassal_adopt(v, &started);
-    return r < 0 ? errmsg_set_errno(err, r, "cannot start a process") : 0;
-}
-
-static void forget_files(struct vassal *v)
-{
-    for (size_t i = 0; i < v->n_files; i++)
-        free(v->files[i].path);
-    free(v->files);
-    v->files = NULL;
-    v->n_files = 0;
-}
-
-int vassal_note_file(struct vassal *v, const char *path, const struct stamp *stamp)
-{
-    struct vassal_file *files = NULL;
-    char *copy = NULL;
-
-    if (v->n_files == MAX_FILES)
-        return 0;
-    files = realloc(v->files, (v->n_files + 1) * sizeof(*files));
-    if (!files)
-        return -ENOMEM;
-    v->files = files;
-    copy = strdup(path);
-    if (!copy)
-        return -ENOMEM;
-    files[v->n_files++] = (struct vassal_file){.path = copy, .stamp = *stamp};
-    return 0;
-}
-
-void vassal_reads(struct vassal *v, const char *path)
-{
-    struct stamp stamp = {0};
-    struct stat st;
-
-    if (!path)
-        forget_files(v);
-    else if (stat(path, &st) == 0)
-        stamp = stamp_of(&st);
-    if (path && vassal_note_file(v, path, &stamp) < 0)
-        return;
-    if (v->item && v->monitor->ops->include)
-        v->monitor->ops->include(v->monitor, v->item, path);
-}
-
-bool vassal_watch_files(struct vassal *v)
-{
-    struct monitor *m = v->monitor;
-    bool same = true;
-    struct stat st;
-
-    for (size_t i = 0; v->item && m->ops->include && i < v->n_files; i++) {
-        m->ops->include(m, v->item, v->files[i].path);
-        if (stat(v->files[i].path, &st) < 0)
-            continue;
-        struct stamp now = stamp_of(&st);
-        same = same && stamp_same_version(&now, &v->files[i].stamp);
-    }
-    return same || v->realm->conf->no_include_watch;
 }
 
 /* Lines up; behind those that are new if it is new as well. */
@@ -379,7 +151,7 @@ static void start(struct vassal *v)
     }
     count_start(v);
     if (r == 0)
-        r = start_program(v, &err);
+        r = vassal_start_program(v, &err);
     if (r < 0)
         vassal_handle(v, VASSAL_FAILED, "%s", err.text);
     else
@@ -439,10 +211,7 @@ static void stop(struct vassal *v)
 static void kill_now(struct vassal *v)
 {
     give_up_birth(v);
-    if (!vassal_runs(v)) /* a reinforcement is told to go when it has ended */
-        return;
-    (void)proc_signal(&v->proc, SIGKILL); /* ESRCH: it has ended, and its pidfd says so */
-    kill_group(v);
+    vassal_kill(v);
 }
 
 /* It is of no use any more, and may be able to say why. */
@@ -758,11 +527,7 @@ struct vassal *vassal_free(struct vassal *v)
     list_remove(&v->awaits);
     vassal_base_give_back(v);
     adoption_end(v);
-    if (vassal_runs(v)) {
-        kill_now(v);
-        forget_process(v);
-        proc_done(&v->proc);
-    }
+    vassal_process_done(v);
     if (v->item)
         v->item->owner = NULL;
     vassal_log_done(&v->log);
@@ -771,15 +536,7 @@ struct vassal *vassal_free(struct vassal *v)
     free(v->name);
     free(v->path);
     strv_done(&v->attributes);
-    forget_files(v);
+    vassal_forget_files(v);
     free(v);
     return NULL;
-}
-
-bool realm_awaits(const struct vassal_realm *realm, pid_t pid)
-{
-    char key[12];
-
-    (void)snprintf(key, sizeof(key), "%d", (int)pid);
-    return hash_get(&realm->by_pid, key) != NULL;
 }

@@ -182,15 +182,6 @@ void vassal_set_item(struct vassal *v, struct monitor_item *item);
 /* Something happened, for the reason that is given: does what the table says. */
 void vassal_handle(struct vassal *v, enum vassal_event event, const char *fmt, ...) _printf_(3, 4);
 
-/* Takes over a process that runs, with our ends of what it has. Returns 0 or a negative errno; then
- * the process is told to end, and forgotten. */
-int vassal_adopt(struct vassal *v, struct launched *started) _must_check_;
-
-/* Each has the process of the other from now on, with all that belongs to it. One that cannot be
- * taken over is told to end, and its new record has none. Returns 0, or a negative errno if that is
- * @a. */
-int vassal_exchange(struct vassal *a, struct vassal *b) _must_check_;
-
 /* Has it load its configuration again, in a state in which that may be. */
 void vassal_reload(struct vassal *v);
 
@@ -204,16 +195,6 @@ void vassal_unborn(struct vassal *v, int error, const char *why);
  * for none. */
 void vassal_restore_state(struct vassal *v, enum vassal_state state, uint64_t timer_us,
                           uint64_t heart_us);
-
-/* It has read this file for its configuration; NULL: it begins anew. */
-void vassal_reads(struct vassal *v, const char *path);
-
-/* The same, of a file that was as @stamp says then. Returns 0 or -ENOMEM. */
-int vassal_note_file(struct vassal *v, const char *path, const struct stamp *stamp) _must_check_;
-
-/* Has its monitor look after those files. False: one of them is not as it was then, which counts.
- */
-bool vassal_watch_files(struct vassal *v);
 
 /* It has said on its status channel that it is there. */
 void vassal_speaks(struct vassal *v);
@@ -246,9 +227,3 @@ static inline bool vassal_lives(const struct vassal *v)
 
 /* The value of the attribute @key; NULL: it has none, or @key is NULL. */
 const char *vassal_attribute(const struct vassal *v, const char *key);
-
-/* How its process is started, for as long as it is there. */
-struct launch vassal_launch(const struct vassal *v);
-
-/* True if somebody of the realm takes care of the end of this process. */
-bool realm_awaits(const struct vassal_realm *realm, pid_t pid);
