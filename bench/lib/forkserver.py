@@ -77,10 +77,10 @@ class Way:
 
 
 class Emperor(empire.Emperor):
-    """One whose vassals serve @app."""
+    """One whose vassals serve @app. All, the base too, have @settings as well."""
 
-    def __init__(self, way, app, build, options=()):
-        self.way, self.app = Way(way), app
+    def __init__(self, way, app, build, options=(), settings=""):
+        self.way, self.app, self.settings = Way(way), app, settings
         self.way.check()
         super().__init__(self.way.server, build, options=options)
         self.address = self.socket("fork-server")
@@ -89,12 +89,12 @@ class Emperor(empire.Emperor):
 
     def add_base(self):
         if self.way.forks:
-            self.add("base", self.way.base(self.app, self.address))
+            self.add("base", self.way.base(self.app, self.address) + self.settings)
 
     def add_served(self, name, workers=1):
         """-> where"""
         at = self.socket(name)
-        self.add(name, self.way.vassal(self.app, at, workers))
+        self.add(name, self.way.vassal(self.app, at, workers) + self.settings)
         return at
 
     def wait_base(self, limit):

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/heap-pages.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/title.h"
@@ -86,11 +87,26 @@ _noreturn_ void child_give_up(int channel_fd, enum family_type type, const struc
     _exit(INSTANCE_EXIT_BOOT);
 }
 
+/* What a vassal has from its base the base has said it of. */
+static void merge_memory(const struct child_start *start)
+{
+    int r = heap_pages_merge();
+
+    if (r < 0)
+        (void)log_errno(LOG_WARNING, r, "ksm: memory is not merged");
+    else if (!start->warm && !heap_pages_are_merged())
+        log_warning("ksm: memory is not merged until 1 is in /sys/kernel/mm/ksm/run");
+}
+
 int child_load(const struct child_start *start, struct loaded *ret, struct errmsg *err)
 {
     int r = load_applications(start, &ret->apps, err);
 
-    return r < 0 ? r : load_static_files(start, &ret->site, err);
+    if (r == 0)
+        r = load_static_files(start, &ret->site, err);
+    if (r == 0 && start->registry->instance.ksm)
+        merge_memory(start);
+    return r;
 }
 
 /* True if other instances may serve on the same sockets. */

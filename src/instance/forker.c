@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/hugepages.h"
+#include "base/heap-pages.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/strv.h"
@@ -128,7 +128,7 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
     if (r == 0)
         apps_settle(&ret->apps);
     if (r == 0 && start->registry->instance.fork_server)
-        hugepages_collapse();
+        heap_pages_collapse();
     return r;
 }
 

@@ -260,6 +260,9 @@ const struct liege_option instance_options[] = {
       .help = "do this when the Emperor has closed the vassal's pipe, before it ends" },
     { .name = "lazy-apps", .type = LIEGE_OPTION_FLAG, .offset = FIELD(lazy_apps),
       .help = "load the application in each worker instead of once before they are forked" },
+    { .name = "ksm", .type = LIEGE_OPTION_FLAG, .offset = FIELD(ksm),
+      .help = "let the kernel keep memory that is the same in several processes once, also of other vassals; it "
+              "does if 1 is in /sys/kernel/mm/ksm/run" },
     { .name = "warmup", .type = LIEGE_OPTION_LIST, .offset = FIELD(warmup),
       .check = check_warmup, .arg = "URL",
       .help = "have the application answer a GET of /PATH or http://HOST/PATH before it serves, once for all "

@@ -60,6 +60,7 @@ struct instance_conf {
     uint64_t vassal_sos_us; /* 0: no call because all workers are busy */
     uint64_t vassal_sos_backlog;
     bool lazy_apps;
+    bool ksm;
     struct liege_list warmup;
     char *fork_check;         /* warn, refuse or off */
     uint64_t reload_mercy_us; /* how long a graceful end may take */

@@ -181,6 +181,12 @@ def memory(pid):
     return found
 
 
+def is_mergeable(pid):
+    """Whether the kernel may merge memory that @pid has written to: "mg" of /proc/PID/smaps."""
+    return any(line.startswith("VmFlags:") and "mg" in line.split()
+               for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines())
+
+
 def wait_private_memory(pid, n_bytes, timeout=PATIENCE):
     """Waits until @pid has no more than @n_bytes of memory that no other process has."""
     deadline = time.monotonic() + timeout
