@@ -391,13 +391,20 @@ static bool has_news(const struct vassal *base, const struct vassal *v)
     return !v->life.adopted || base->offers_serial != v->life.base_serial;
 }
 
-bool vassal_base_is_newer(const struct vassal *v)
+/* The base from which it is to be succeeded, or NULL. */
+static const struct vassal *newer_base(const struct vassal *v)
 {
     const struct vassal *base =
         vassal_runs(v) && !v->succeeds && v->zerg == 0 ? vassal_base_next(v) : NULL;
 
-    return base && base->offers_serial != v->failed_serial &&
-           (has_news(base, v) || (uint32_t)base->proc.pid != v->life.base_pid);
+    if (!base || base->offers_serial == v->failed_serial)
+        return NULL;
+    return has_news(base, v) || (uint32_t)base->proc.pid != v->life.base_pid ? base : NULL;
+}
+
+bool vassal_base_is_newer(const struct vassal *v)
+{
+    return newer_base(v) != NULL;
 }
 
 bool vassal_base_needs_start(const struct vassal *v)
@@ -410,11 +417,10 @@ bool vassal_base_needs_start(const struct vassal *v)
 /* Of a base that was only started again it is not known whether there is anything new in it. */
 void vassal_base_catch_up(struct vassal *v)
 {
-    const struct vassal *base = vassal_base_next(v);
-
     if (v->state == VASSAL_RELOADING && !v->succession)
         return; /* when it has done that */
-    if (!base || !vassal_base_is_newer(v) || !has_news(base, v))
+    const struct vassal *base = newer_base(v);
+    if (!base || !has_news(base, v))
         return;
     bool same = strcmp(base->offers, v->life.base) == 0;
     vassal_handle(v, VASSAL_BASE_NEWER, "%s",
