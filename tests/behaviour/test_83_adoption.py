@@ -511,6 +511,28 @@ def test_who_can_give_way_is_succeeded_by_one_from_another_base(
     assert server.log.find(r"vassal a\.ini: \w+ -> restarting") == []
 
 
+def test_its_socket_on_demand_is_the_new_ones(govern, vassals, folder):
+    server = govern("--emperor-fork-server-attr", "from", "--emperor-on-demand-extension", ".at")
+    vassals.write("one.ini", f"fork-server {folder}/one.sock\n")
+    became(server, "one.ini", "ready")
+    (vassals.directory / "a.ini.at").write_text(f"{folder}/a.sock\n")
+    vassals.write("a.ini", names_base(folder, None, "counts 1", "serve 9", "stay"))
+    became(server, "a.ini", "asleep")
+
+    def ask():
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(programs.PATIENCE)
+            s.connect(f"{folder}/a.sock")
+            s.sendall(b"?")
+            return int(s.makefile().read())
+
+    pid = ask()
+    vassals.write("a.ini", names_base(folder, "one", "counts 1", "serve 9", "stay"))
+    server.wait_line(r"vassal a.ini: reloading -> ready, process \d+ has taken the place")
+    became(server, "a.ini:successor", "gone")
+    assert ask() == of(server, "a.ini")["pid"] != pid
+
+
 def test_who_cannot_is_started_anew_when_that_is_there_and_a_few_at_a_time(
         govern, vassals, folder):
     server = govern("--emperor-fork-server-attr", "from", "--emperor-spawn-parallel", 1)
