@@ -454,7 +454,12 @@ void entry_touch(struct entry *e, bool complete)
 
 static void on_timer(struct loop_timer *t)
 {
-    entry_look(container_of(t, struct entry, timer));
+    struct entry *e = container_of(t, struct entry, timer);
+    struct file_monitor *fm = e->fm;
+
+    entry_look(e);
+    if (!fm->settled) /* it may have been the last one */
+        loop_task_queue(fm->loop, &fm->tell_news);
 }
 
 static void on_link_event(struct places_subject *s, uint32_t mask)

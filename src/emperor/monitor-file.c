@@ -190,6 +190,18 @@ static void look(struct loop_task *t)
     fm->blind_told = fm->blind;
 }
 
+/* True if all that was there at the first look is told, or is not there any more: not what is
+ * about to be looked at again since something has happened to it. */
+static bool is_all_told(const struct file_monitor *fm)
+{
+    const struct entry *e = NULL;
+
+    for (size_t pos = 0; (e = hash_next(&fm->entries, &pos));)
+        if (loop_timer_is_set(&e->timer) && !entry_is_told(e))
+            return false;
+    return true;
+}
+
 static void tell_news(struct loop_task *t)
 {
     struct file_monitor *fm = container_of(t, struct file_monitor, tell_news);
@@ -200,7 +212,7 @@ static void tell_news(struct loop_task *t)
         entry_look(container_of(first, struct entry, news));
     if (first) {
         loop_task_queue(fm->loop, t);
-    } else if (fm->looked && !fm->settled) {
+    } else if (fm->looked && !fm->settled && is_all_told(fm)) {
         fm->settled = true;
         fm->monitor.fn(fm->monitor.data, &fm->monitor, MONITOR_SETTLED, NULL);
     }

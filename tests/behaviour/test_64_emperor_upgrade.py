@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import struct
+import threading
 
 import pytest
 
@@ -78,6 +79,34 @@ def test_vassals_do_not_notice(govern_copy, vassals, release):
     vassals.remove("b.ini")
     became(server, "b.ini", "gone")
     assert server.stop() == 0
+
+
+def test_configurations_that_are_touched_meanwhile_are_not_gone(govern_copy, vassals):
+    server = govern_copy()
+    names = [f"{n}.ini" for n in range(20)]
+    for name in names:
+        start_one(server, vassals, name)
+    before = pids(server)
+    done = threading.Event()
+
+    def touch():
+        while not done.is_set():
+            for name in names:
+                os.utime(vassals.path(name))
+
+    toucher = threading.Thread(target=touch)
+    toucher.start()
+    try:
+        for _ in range(4):
+            after = server.log.mark()
+            upgrade(server)
+            for name in names:
+                said(server, name, "reloaded", after=after)
+    finally:
+        done.set()
+        toucher.join()
+    assert pids(server) == before
+    assert server.log.find("its configuration is gone") == []
 
 
 def test_what_changed_meanwhile_is_seen(govern_copy, vassals):
