@@ -7,9 +7,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "base/path.h"
 #include "emperor/monitor-file.h"
 
 struct dir_monitor {
@@ -107,20 +106,6 @@ static const struct file_monitor_kind dir_kind = {
     .free = free_dir,
 };
 
-/* An absolute path, with its links: what they point to is looked up again at each start. */
-static char *make_absolute(const char *path)
-{
-    char *cwd = NULL, *absolute = NULL;
-
-    if (path[0] == '/')
-        return strdup(path);
-    cwd = getcwd(NULL, 0);
-    if (cwd && asprintf(&absolute, "%s/%s", cwd, path) < 0)
-        absolute = NULL;
-    free(cwd);
-    return absolute;
-}
-
 int monitor_dir_new(const char *where, const struct emperor_conf *conf, struct loop *l,
                     struct monitor **ret)
 {
@@ -131,7 +116,8 @@ int monitor_dir_new(const char *where, const struct emperor_conf *conf, struct l
     d->listener.fn = on_name;
     places_subject_init(&d->way, on_way);
     int r = file_monitor_init(&d->files, &dir_kind, conf, l);
-    d->files.monitor.directory = make_absolute(where);
+    /* With its links: what they point to is looked up again at each start. */
+    d->files.monitor.directory = path_make_absolute(where);
     if (r == 0 && !d->files.monitor.directory)
         r = -ENOMEM;
     if (r < 0) {

@@ -29,7 +29,7 @@ static void kill_group(const struct vassal *v)
 
 void vassal_kill(struct vassal *v)
 {
-    if (!vassal_runs(v)) /* a reinforcement is told to go when it has ended */
+    if (!vassal_runs(v))
         return;
     (void)proc_signal(&v->proc, SIGKILL); /* ESRCH: it has ended, and its pidfd says so */
     kill_group(v);

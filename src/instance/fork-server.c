@@ -4,11 +4,10 @@
 #include "instance/fork-server.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/cleanup.h"
+#include "base/path.h"
 #include "instance/generation.h"
 
 static void serve(struct local_server *s, int fd, const struct ucred *peer)
@@ -35,20 +34,6 @@ void fork_server_init(struct fork_server *f, const struct generation *(*generati
     *f = (struct fork_server){.server.io.fd = -1, .generation = generation, .data = data};
 }
 
-/* The name under which everybody finds the socket, wherever they are. */
-static char *make_absolute(const char *address)
-{
-    _cleanup_free_ char *cwd = NULL;
-    char *path = NULL;
-
-    if (address[0] == '/' || address[0] == '@')
-        return strdup(address);
-    cwd = getcwd(NULL, 0);
-    if (!cwd || asprintf(&path, "%s/%s", cwd, address) < 0)
-        return NULL;
-    return path;
-}
-
 int fork_server_open(struct fork_server *f, const char *address, pid_t emperor, struct errmsg *err)
 {
     if (emperor == 0)
@@ -58,7 +43,8 @@ int fork_server_open(struct fork_server *f, const char *address, pid_t emperor, 
     if (r < 0)
         return r;
     f->emperor = emperor;
-    f->address = make_absolute(address);
+    /* The name under which everybody finds the socket, wherever they are. */
+    f->address = address[0] == '@' ? strdup(address) : path_make_absolute(address);
     return f->address ? 0 : errmsg_set(err, -ENOMEM, "fork-server: no memory");
 }
 

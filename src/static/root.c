@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 
 #define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define RETRIES    16 /* when a directory on the way is being renamed (EAGAIN) */
@@ -50,19 +51,6 @@ int static_root_supported(struct errmsg *err)
                       "calls that refuses it");
 }
 
-static char *absolute(const char *path)
-{
-    _cleanup_free_ char *cwd = NULL;
-    char *out = NULL;
-
-    if (*path == '/')
-        return strdup(path);
-    cwd = getcwd(NULL, 0);
-    if (!cwd || asprintf(&out, "%s/%s", cwd, path) < 0)
-        return NULL;
-    return out;
-}
-
 static int open_directory(const char *path)
 {
     int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -74,7 +62,7 @@ int static_root_init(struct static_root *root, const char *path, int *ret_error)
 {
     struct stat st;
 
-    *root = (struct static_root){.fd = -EBADF, .path = absolute(path)};
+    *root = (struct static_root){.fd = -EBADF, .path = path_make_absolute(path)};
     if (!root->path)
         return -ENOMEM;
     root->real = realpath(root->path, NULL);
