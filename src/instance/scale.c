@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Adding a worker is cheap (a fork), and a request that waits is what it is for: so more come
- * quickly. Fewer come when for a whole window there has never been use for those that go. While
- * workers are on their way nothing is decided: what they will do is not seen yet. */
+ * quickly. Fewer come when for a whole window there has never been use for those that go, or sooner
+ * when no load is left at all. While workers are on their way nothing is decided: what they will do
+ * is not seen yet. */
 #include "instance/scale.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@
 #define LONG_WAIT_US  (20 * US_PER_MS)   /* that no request should have waited */
 #define PATIENT_TICKS 2                  /* in a row: one sample may be chance */
 #define SPARE_IDLE_US (1000 * US_PER_MS) /* bursts a second keep what they need */
+#define SPARE_END_US  (400 * US_PER_MS)  /* without any request: the load has ended */
 
 typedef int algo_fn(struct scale *s, const struct scale_conf *c, const struct scale_sample *x,
                     const char **ret_why);
@@ -76,6 +78,10 @@ static int spare(struct scale *s, const struct scale_conf *c, const struct scale
     if (s->n_none_idle * SCALE_TICK_US >= c->overload * US_PER_SEC && s->n_none_idle > 0) {
         *ret_why = "no worker has been idle for a while";
         return (int)c->step;
+    }
+    if (x->quiet_us >= SPARE_END_US && x->n_waiting == 0 && x->n_ready > 1) {
+        *ret_why = "there is nothing left to do";
+        return 1 - (int)x->n_ready;
     }
     return shrink_after(s, x, SPARE_IDLE_US, 1, ret_why);
 }

@@ -41,6 +41,7 @@ struct scale_sample {
     unsigned n_idle;    /* of those: could take a request now */
     unsigned n_waiting; /* requests and connections that wait for a worker */
     uint64_t wait_us;   /* how long the oldest has waited, about */
+    uint64_t quiet_us;  /* for how long no worker has had a request; 0: one has */
 };
 
 /* What is remembered from sample to sample. All zero to begin with. */

@@ -23,6 +23,9 @@ static struct scale_sample take_sample(struct scaler *s, const struct generation
     int64_t n_queued = atomic_load(&board->n_waiting);
     if (n_queued > 0)
         x.wait_us = MAX(x.wait_us, x.now_us - MIN(atomic_load(&board->taken_us), x.now_us));
+    uint64_t quiet_since_us = 0;
+    if (generation_is_quiet(g, &quiet_since_us))
+        x.quiet_us = x.now_us - MIN(quiet_since_us, x.now_us);
     x.n_waiting = backlog + (unsigned)MAX(n_queued, (int64_t)0);
     return x;
 }

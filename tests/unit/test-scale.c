@@ -12,8 +12,8 @@
 
 static struct scale scale;
 static struct scale_conf conf;
-static unsigned n_workers; /* as decided so far */
-static uint64_t now_us;
+static unsigned n_workers;       /* as decided so far */
+static uint64_t now_us, work_us; /* when there was something to do */
 
 static void begin(enum scale_algo algo, unsigned min, unsigned max)
 {
@@ -28,7 +28,7 @@ static void begin(enum scale_algo algo, unsigned min, unsigned max)
                                .busy_max = 50,
                                .multiplier = 10};
     n_workers = min;
-    now_us = 1000 * US_PER_SEC;
+    now_us = work_us = 1000 * US_PER_SEC;
 }
 
 /* So many ticks with the same state; workers come at once when they are decided on. Returns the sum
@@ -39,6 +39,8 @@ static int go_on(unsigned ticks, unsigned n_busy, unsigned n_waiting, uint64_t w
 
     for (unsigned i = 0; i < ticks; i++) {
         const char *why = NULL;
+        if (n_busy > 0)
+            work_us = now_us;
         const struct scale_sample x = {
             .now_us = now_us,
             .n_workers = n_workers,
@@ -46,6 +48,7 @@ static int go_on(unsigned ticks, unsigned n_busy, unsigned n_waiting, uint64_t w
             .n_idle = n_workers - MIN(n_busy, n_workers),
             .n_waiting = n_waiting,
             .wait_us = wait_us,
+            .quiet_us = now_us - work_us,
         };
         int change = scale_decide(&scale, &conf, &x, &why);
         assert_int_equal(change == 0, *why == '\0');
@@ -98,7 +101,7 @@ static void test_short_bursts_keep_workers(void **state)
     }
 }
 
-/* Whenever it is that the load ends. */
+/* Whenever it is that the load falls. */
 static void test_spare_goes_within_two_seconds(void **state)
 {
     (void)state;
@@ -106,8 +109,24 @@ static void test_spare_goes_within_two_seconds(void **state)
         begin(SCALE_SPARE, 1, 8);
         n_workers = 8;
         assert_int_equal(go_on(busy_ticks, 7, 0, 0), 0);
-        assert_int_equal(go_on(TICKS_A_SECOND - 2, 0, 0, 0), 0);
-        assert_int_equal(go_on(TICKS_A_SECOND, 0, 0, 0), -7);
+        assert_int_equal(go_on(TICKS_A_SECOND - 2, 1, 0, 0), 0);
+        assert_int_equal(go_on(TICKS_A_SECOND, 1, 0, 0), -6);
+    }
+}
+
+/* All but the spare one, and those that cheaper keeps. */
+static void test_the_end_of_a_load_is_seen_at_once(void **state)
+{
+    (void)state;
+    for (unsigned min = 1; min <= 3; min++) {
+        begin(SCALE_SPARE, min, 8);
+        n_workers = 8;
+        assert_int_equal(seconds(3, 8, 5, US_PER_MS), 0);
+        assert_int_equal(go_on(3, 0, 0, 0), 0); /* between two requests */
+        assert_int_equal(go_on(1, 1, 0, 0), 0);
+        assert_int_equal(go_on(3, 0, 0, 0), 0);
+        assert_int_equal(go_on(1, 0, 1, US_PER_MS), 0); /* that nobody has taken yet */
+        assert_int_equal(go_on(1, 0, 0, 0), (int)min - 8);
     }
 }
 
@@ -119,9 +138,9 @@ static void test_the_rest_goes_as_soon_as_it_has_been_idle(void **state)
     n_workers = 8;
     assert_int_equal(seconds(3, 8, 0, 0), 0);
     assert_int_equal(go_on(6, 4, 0, 0), 0);
-    assert_int_equal(go_on(6, 0, 0, 0),
+    assert_int_equal(go_on(6, 1, 0, 0),
                      -3); /* idle for more than a second: four, one of them spare */
-    assert_int_equal(go_on(6, 0, 0, 0), -4);
+    assert_int_equal(go_on(6, 1, 0, 0), -3);
 }
 
 static void test_step(void **state)
@@ -204,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_spare_without_waiting),
         cmocka_unit_test(test_short_bursts_keep_workers),
         cmocka_unit_test(test_spare_goes_within_two_seconds),
+        cmocka_unit_test(test_the_end_of_a_load_is_seen_at_once),
         cmocka_unit_test(test_the_rest_goes_as_soon_as_it_has_been_idle),
         cmocka_unit_test(test_step),
         cmocka_unit_test(test_spare2),
