@@ -19,6 +19,7 @@ PLUGIN = {PERL: "plugin = psgi\n", PYTHON: "plugin = python3\n"}  # uWSGI's
 EARLY = {PERL: "early-psgi = {app}\n", PYTHON: "early-pythonpath = {path}\nearly-wsgi = {app}\n"}
 LOAD = {PERL: "psgi = {app}\n", PYTHON: "pythonpath = {path}\nmodule = {app}\n"}
 SERVE = "http-socket = {at}\nprocesses = {workers}\nneed-app = true\ndisable-logging = true\n"
+REST_SECONDS, PAUSE = 2, 0.2
 BASE_READY = f"vassal {BASE}: starting -> ready"
 
 
@@ -118,6 +119,16 @@ class Emperor(empire.Emperor):
     def pss(self):
         """Of all its vassals, the base included, in bytes."""
         return sum(memory(proc.descendants(self.pid)))
+
+    def pss_at_rest(self):
+        """The same, when nobody has asked for so long that it does not fall any more."""
+        lowest, since = self.pss(), time.monotonic()
+        while time.monotonic() - since < REST_SECONDS:
+            time.sleep(PAUSE)
+            now = self.pss()
+            if now < 0.99 * lowest:
+                lowest, since = now, time.monotonic()
+        return lowest
 
 
 def memory(pids):

@@ -53,6 +53,9 @@ struct liege_host {
     int (*worker_id)(void); /* 1 ..., or 0 outside a worker */
     int64_t (*master_pid)(void);
     int (*reload)(void); /* asks the master for a reload of the instance; 0 or a negative errno */
+
+    bool on_heap; /* other instances will be forked from what is loaded: its memory shall be of
+                     malloc(3) */
 };
 
 struct liege_plugin {

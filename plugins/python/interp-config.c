@@ -136,6 +136,31 @@ static PyStatus configure(PyConfig *config, const struct python_conf *conf, cons
     return status;
 }
 
+/* Objects have memory of their own, by the megabyte ("arena"); all are at such an address. */
+#define ARENA_ALIGNMENT ((size_t)16 * 1024)
+
+static void *allocate_arena(void *data, size_t size)
+{
+    void *arena = NULL;
+
+    (void)data;
+    return posix_memalign(&arena, ARENA_ALIGNMENT, size) == 0 ? arena : NULL;
+}
+
+static void free_arena(void *data, void *arena, size_t size)
+{
+    (void)data;
+    (void)size;
+    free(arena);
+}
+
+static void keep_arenas_on_heap(void)
+{
+    PyObjectArenaAllocator allocator = {.alloc = allocate_arena, .free = free_arena};
+
+    PyObject_SetArenaAllocator(&allocator);
+}
+
 int interp_initialize(const struct python_conf *conf, struct liege_error *err)
 {
     char executable[PATH_ITEM_SIZE] = "";
@@ -143,6 +168,8 @@ int interp_initialize(const struct python_conf *conf, struct liege_error *err)
     PyConfig config;
     PyStatus status;
 
+    if (python_host->on_heap)
+        keep_arenas_on_heap();
     started.optimize = conf->optimize;
     started.no_site = conf->no_site;
     if (conf->virtualenv) {

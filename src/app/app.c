@@ -12,7 +12,7 @@
 
 #include "app/language.h"
 #include "app/plugin.h"
-#include "base/malloc-gaps.h"
+#include "base/malloc-heap.h"
 #include "conf/conf.h"
 
 static int fail(int r, const struct liege_error *why, struct errmsg *err)

@@ -35,6 +35,9 @@ _noreturn_ void child_give_up(int channel_fd, enum family_type type, const struc
 int child_load(const struct child_start *start, struct loaded *ret,
                struct errmsg *err) _must_check_;
 
+/* All is loaded: what the option ksm says. */
+void child_merge_memory(const struct child_start *start);
+
 /* The life of worker @id, from when all is loaded. */
 _noreturn_ void child_serve(const struct child_start *start, const struct loaded *loaded, int id,
                             int channel_fd);

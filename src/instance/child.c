@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/heap-pages.h"
+#include "base/ksm.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/title.h"
@@ -88,13 +88,15 @@ _noreturn_ void child_give_up(int channel_fd, enum family_type type, const struc
 }
 
 /* What a vassal has from its base the base has said it of. */
-static void merge_memory(const struct child_start *start)
+void child_merge_memory(const struct child_start *start)
 {
-    int r = heap_pages_merge();
+    if (!start->registry->instance.ksm)
+        return;
+    int r = ksm_merge_memory();
 
     if (r < 0)
         (void)log_errno(LOG_WARNING, r, "ksm: memory is not merged");
-    else if (!start->warm && !heap_pages_are_merged())
+    else if (!start->warm && !ksm_is_on())
         log_warning("ksm: memory is not merged until 1 is in /sys/kernel/mm/ksm/run");
 }
 
@@ -104,8 +106,6 @@ int child_load(const struct child_start *start, struct loaded *ret, struct errms
 
     if (r == 0)
         r = load_static_files(start, &ret->site, err);
-    if (r == 0 && start->registry->instance.ksm)
-        merge_memory(start);
     return r;
 }
 
@@ -162,5 +162,6 @@ _noreturn_ void lazy_worker_main(const struct child_start *start)
     child_die_with_master(start);
     if (child_load(start, &loaded, &err) < 0)
         child_give_up(start->channel_fd, FAMILY_WORKER_FAILED, &err);
+    child_merge_memory(start);
     child_serve(start, &loaded, start->worker_id, start->channel_fd);
 }

@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/heap-pages.h"
 #include "base/log.h"
+#include "base/malloc-heap.h"
 #include "base/proc.h"
+#include "base/snapshot.h"
 #include "base/strv.h"
 #include "base/title.h"
 #include "instance/adopted.h"
@@ -104,10 +105,21 @@ static int note_pristine(struct pristine *ret)
     return strv_copy(&ret->environ, (const char *const *)environ);
 }
 
+/* What vassals have in common shall stay so. */
+static void keep_memory(void)
+{
+    malloc_leave_heap();
+    int r = proc_count_threads() == 1 ? snapshot_take() : -EBUSY;
+    if (r < 0)
+        (void)log_errno(LOG_INFO, r,
+                        "vassals that have had no request for a while will not share memory again");
+}
+
 /* Loads for what is forked later. */
 static int load_to_fork(const struct child_start *start, struct loaded *ret, struct errmsg *err)
 {
     _cleanup_(fork_check_done) struct fork_baseline before = {.fds = NULL};
+    const bool is_base = start->registry->instance.fork_server != NULL;
     enum fork_check mode = FORK_CHECK_WARN;
 
     int r = fork_check_find(start->registry->instance.fork_check, &mode);
@@ -116,8 +128,10 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
     if (r < 0)
         return errmsg_set_errno(err, r, "fork-check");
     stacks_prepare();
-    if (start->registry->instance.fork_server)
+    if (is_base) {
         r = note_pristine(&ret->before);
+        malloc_keep_on_heap();
+    }
     if (r < 0)
         return errmsg_set_errno(err, r, "environment");
     r = child_load(start, ret, err);
@@ -127,8 +141,10 @@ static int load_to_fork(const struct child_start *start, struct loaded *ret, str
         r = fork_check_end(&before, mode, &ret->apps, err);
     if (r == 0)
         apps_settle(&ret->apps);
-    if (r == 0 && start->registry->instance.fork_server)
-        heap_pages_collapse();
+    if (r == 0 && is_base)
+        keep_memory();
+    if (r == 0)
+        child_merge_memory(start);
     return r;
 }
 

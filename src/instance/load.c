@@ -65,6 +65,7 @@ int load_applications(const struct child_start *start, struct apps *ret, struct 
         .worker_id = worker_id,
         .master_pid = worker_master_pid,
         .reload = worker_request_reload,
+        .on_heap = r->instance.fork_server != NULL,
     };
     int e = make_settings(&r->conf, &host);
     if (e < 0)

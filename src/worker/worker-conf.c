@@ -100,6 +100,10 @@ const struct liege_option worker_options[] = {
       .max = 1000000000, .dflt = "0", .arg = "N",
       .help = "when a worker has answered so many requests, a copy of it becomes the zygote, and all workers are "
               "replaced by what that forks; 0: never" },
+    { .name = "reshare-after", .type = LIEGE_OPTION_SECONDS, .offset = FIELD(reshare_after_us),
+      .max = US_A_DAY, .dflt = "1", .arg = "SECONDS",
+      .help = "when a worker of a vassal that was forked from a base has had no request for so long, what its memory "
+              "has in common with the base's is shared again; 0: never" },
     { .name = "max-worker-lifetime", .type = LIEGE_OPTION_SECONDS,
       .offset = FIELD(max_worker_lifetime_us), .max = 366 * US_A_DAY, .arg = "SECONDS",
       .help = "a worker that has been there for so long is replaced by a new one; 0: never" },

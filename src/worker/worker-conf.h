@@ -27,6 +27,7 @@ struct worker_conf {
     uint64_t max_waiting;
     uint64_t max_requests, max_requests_delta;
     uint64_t refork_after; /* requests; 0: never */
+    uint64_t reshare_after_us;
     uint64_t max_worker_lifetime_us, max_worker_lifetime_delta_us;
     uint64_t reload_on_rss, reload_on_pss; /* bytes */
 

@@ -13,6 +13,7 @@
 #include "worker/keeper.h"
 #include "worker/promote.h"
 #include "worker/pulse.h"
+#include "worker/reshare.h"
 #include "worker/retire.h"
 #include "worker/scoreboard.h"
 #include "worker/worker.h"
@@ -84,6 +85,7 @@ struct worker {
     struct retire retire;
     struct promotion promotion;
     struct pulse pulse;
+    struct reshare reshare;
     bool reports_sources; /* auto-reload */
     bool loyal;           /* the master knows that a request was answered */
 };

@@ -73,6 +73,8 @@ void worker_count_open(struct worker *w, int change)
     if (!w->draining && (before == 0 || w->n_open == 0))
         atomic_store_explicit(&worker_slot(w)->quiet_us, w->n_open == 0 ? loop_now_us(w->loop) : 0,
                               memory_order_relaxed);
+    if (w->n_open == 0)
+        reshare_on_quiet(w);
 }
 
 /* What the request has imported. */
@@ -478,6 +480,7 @@ static int set_up(struct worker *w, struct errmsg *err)
     w->reports_sources = sources_tell(w->start->apps, w->channel.io.fd, true);
     retire_start(w);
     pulse_start(w);
+    reshare_start(w);
     dispatch_prepare(w);
     accept_prepare(w);
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/heap-pages.h"
+#include "base/ksm.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -60,7 +60,7 @@ static void what_was_written_may_be_merged(void **state)
 
     (void)state;
     assert_false(is_mergeable(memory));
-    int r = heap_pages_merge();
+    int r = ksm_merge_memory();
     if (r == -EINVAL)
         skip(); /* this kernel does not know it */
     assert_int_equal(r, 0);
@@ -70,18 +70,10 @@ static void what_was_written_may_be_merged(void **state)
     assert_content();
 }
 
-static void large_pages_hold_the_same(void **state)
-{
-    (void)state;
-    heap_pages_collapse();
-    assert_content();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_written_may_be_merged, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(large_pages_hold_the_same, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

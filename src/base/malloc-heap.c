@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The gaps are allocated, large ones first, until the next piece comes from the end of the heap.
- * Nothing is known of an allocator but that it has an end: one without (the address sanitizer's)
- * seems to have no gaps. */
-#include "base/malloc-gaps.h"
+#include "base/malloc-heap.h"
 
 #include <malloc.h>
 #include <stdbool.h>
@@ -17,6 +14,9 @@
 #define FINE     ((size_t)1024)     /* from here on each size that there is */
 #define STEP     ((size_t)16)
 #define SMALLEST ((size_t)24)
+
+#define MAX_MAPPINGS 65536 /* the C library's own value */
+#define MAPPED       (1024 * 1024)
 
 struct plug {
     struct plug *next;
@@ -40,6 +40,23 @@ static bool plug(size_t size, uintptr_t end)
     }
 }
 
+void malloc_keep_on_heap(void)
+{
+    (void)mallopt(M_MMAP_MAX, 0);
+}
+
+/* Once it has been told one of these values, the C library does not adapt the others by itself: it
+ * gets those that it comes to sooner or later. */
+void malloc_leave_heap(void)
+{
+    (void)mallopt(M_MMAP_MAX, MAX_MAPPINGS);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * MAPPED);
+}
+
+/* The gaps are allocated, large ones first, until the next piece comes from the end of the heap.
+ * Nothing is known of an allocator but that it has an end: one without (the address sanitizer's)
+ * seems to have no gaps. */
 void malloc_close_gaps(void)
 {
     size_t size = LARGEST;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/malloc-gaps.h"
+#include "base/malloc-heap.h"
 
 #include <stdint.h>
 #include <stdlib.h>
