@@ -234,6 +234,8 @@ int snapshot_take(void)
 {
     struct ranges ranges;
 
+    if (sysconf(_SC_PAGESIZE) != (long)PAGE)
+        return -EOPNOTSUPP;
     int r = check_limit();
     if (r < 0)
         return r;

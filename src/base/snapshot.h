@@ -14,7 +14,7 @@
  * can write to any more, and mapped from there privately, at the same addresses. Takes some
  * milliseconds for each 10 MB. Not while another thread runs. Returns 0 or a negative errno, after
  * which nothing is lost, but some of it may have been moved. -EOPNOTSUPP: nothing is allocated
- * there (the address sanitizer's allocator). */
+ * there (the address sanitizer's allocator), or pages are larger than usual. */
 int snapshot_take(void) _must_check_;
 
 /* True in a process that has made one, and in those forked from it. */

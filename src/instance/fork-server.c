@@ -10,17 +10,31 @@
 #include "base/path.h"
 #include "instance/generation.h"
 
+static bool is_known(const struct fork_server *f, const struct ucred *peer)
+{
+    for (size_t i = 0; i < MIN(f->n_strangers, COUNT_OF(f->strangers)); i++)
+        if (f->strangers[i].pid == peer->pid && f->strangers[i].uid == peer->uid)
+            return true;
+    return false;
+}
+
+/* Once for each of them is enough. */
+static void refuse(struct fork_server *f, const struct ucred *peer)
+{
+    if (is_known(f, peer) || !local_server_may_log(&f->server))
+        return;
+    f->strangers[f->n_strangers++ % COUNT_OF(f->strangers)] = *peer;
+    log_warning("%s: process %d of user %d is refused: only the Emperor has vassals forked",
+                f->server.option, (int)peer->pid, (int)peer->uid);
+}
+
 static void serve(struct local_server *s, int fd, const struct ucred *peer)
 {
     struct fork_server *f = container_of(s, struct fork_server, server);
     const struct generation *g = f->generation(f->data);
 
     if (peer->pid != f->emperor) {
-        bool known = peer->pid == f->stranger.pid && peer->uid == f->stranger.uid;
-        f->stranger = *peer;
-        if (!known && local_server_may_log(s))
-            log_warning("%s: process %d of user %d is refused: only the Emperor has vassals forked",
-                        s->option, (int)peer->pid, (int)peer->uid);
+        refuse(f, peer);
         return;
     }
     int r = g ? zygote_adopt(g->zygote, fd) : -ESRCH;

@@ -6,6 +6,8 @@
 
 struct generation;
 
+#define FORK_SERVER_STRANGERS 16
+
 /* The door of a base vassal: its Emperor, and nobody else, has vassals forked through it. What is
  * asked for is read by the process that is forked for it (adopted.h); from here a connection goes
  * to the zygote as it is. */
@@ -13,7 +15,8 @@ struct fork_server {
     struct local_server server;
     char *address; /* as the Emperor knows it: absolute */
     pid_t emperor;
-    struct ucred stranger; /* who was refused last, and named in the log */
+    struct ucred strangers[FORK_SERVER_STRANGERS];      /* the last that were named in the log */
+    size_t n_strangers;                                 /* that ever were */
     const struct generation *(*generation)(void *data); /* to be forked from; NULL: none */
     void *data;
 };

@@ -190,6 +190,31 @@ print(s.recv(100))
     b.adopt("--ini", path).hear(READY)
 
 
+def test_each_who_is_refused_is_named_once(folder, base, stack):
+    b = base()
+    program = f"""
+import socket
+import sys
+for _ in sys.stdin:
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect({b.address!r})
+        print(s.recv(100), flush=True)
+"""
+    strangers = [stack.enter_context(subprocess.Popen(
+        ["/usr/bin/python3", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        for _ in range(3)]
+    for _ in range(20):
+        for stranger in strangers:
+            stranger.stdin.write("again\n")
+            stranger.stdin.flush()
+            assert stranger.stdout.readline() == "b''\n"
+    path, _ = vassal_file(folder)
+    b.adopt("--ini", path).hear(READY)
+    for stranger in strangers:
+        assert len(b.server.log.find(f"process {stranger.pid} of user {os.getuid()} is refused")) == 1
+    assert len(b.server.log.find("is refused")) == 3
+
+
 @pytest.mark.needs_root
 def test_other_users_cannot_connect(folder, base):
     b = base()
