@@ -144,6 +144,8 @@ static void on_end(void *data, const siginfo_t *end)
     hook_free(h);
     if (v)
         go_on(v, kind, ok, how);
+    else
+        realm->n_last_hooks--;
     realm->on_end(realm);
 }
 
@@ -185,6 +187,7 @@ void vassal_hook_forget(struct vassal *v)
             hook_free(h); /* reaped as an orphan */
         } else {
             h->vassal = NULL;
+            h->realm->n_last_hooks++;
             list_remove(it);
         }
     }

@@ -22,7 +22,8 @@ bool vassal_hook_exists(const struct vassal *v, enum vassal_hook_kind kind);
  * them failed, which it gets of the last two kinds as well; unless it has come to another state. */
 void vassal_hook_run(struct vassal *v, enum vassal_hook_kind kind);
 
-/* The vassal is not interested any more; what has to be done before a start is given up. */
+/* The vassal does not wait any more: what has to be done before a start is given up, and the end of
+ * the rest is counted in realm->n_last_hooks. */
 void vassal_hook_forget(struct vassal *v);
 
 /* Runs vassals-start-hook before the program of @argv, in the same process: puts a shell in front

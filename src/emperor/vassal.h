@@ -38,7 +38,7 @@ struct vassal_realm {
     struct rlimit nofile; /* the limit of descriptors that vassals get */
     struct pace pace;
     struct throttle throttle;
-    unsigned n_last_hooks;  /* that run for vassals that are gone */
+    unsigned n_last_hooks;  /* that run for vassals which do not wait for them */
     struct hash by_pid;     /* decimal pid -> who takes care of its end */
     struct hash by_address; /* of on-demand sockets -> struct vassal */
     struct hash bases;      /* address at which others are forked -> struct vassal */

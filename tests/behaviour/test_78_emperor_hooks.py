@@ -103,6 +103,22 @@ def test_of_vassals_that_sleep(govern, vassals, folder):
     assert len(server.log.find("it sleeps")) == 1
 
 
+def test_what_is_being_done_is_done_before_the_emperor_ends(govern, vassals, folder):
+    os.mkfifo(folder / "go")
+    server = govern("--emperor-on-demand-directory", folder, "--hook-as-on-config-vassal",
+                    f"exec:echo begun; read line < {folder}/go; echo $line > {folder}/done")
+    vassals.write("a.ini", "loyal\n")
+    became(server, "a.ini", "asleep")
+    vassals.touch("a.ini")
+    server.wait_line("begun")
+    server.kill(signal.SIGINT)
+    became(server, "a.ini", "gone")
+    assert not server.log.find("so does the Emperor")
+    (folder / "go").write_text("all\n")
+    assert server.wait() == 0
+    assert (folder / "done").read_text() == "all\n"
+
+
 def test_of_vassals_that_sleep_one_that_fails_keeps_it_from_that(govern, vassals, folder):
     server = govern("--emperor-on-demand-directory", folder,
                     "--hook-as-on-demand-vassal", f"exec:test -e {folder}/go",
