@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -132,19 +133,35 @@ static void rescue(struct keeper_memory *m)
             give(m, &m->conns[i], end_us);
 }
 
+/* The application may have left this process no descriptors to open, and then poll(2) does not wait
+ * either. */
+static int allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
 static _noreturn_ void keep(struct keeper_memory *m)
 {
     const struct message hello = {.type = FAMILY_KEEPER};
     const void *const needed[] = {m, m->queue.board};
     struct pollfd p = {.fd = m->worker_fd, .events = POLLIN};
 
-    if (proc_die_with_parent(m->master) < 0)
+    if (proc_die_with_parent(m->master) < 0 || allow_descriptors() < 0)
         _exit(EXIT_FAILURE);
     (void)!message_send(m->channel_fd, &hello); /* in vain: the worker has ended already */
     if (memmap_drop_all_except(needed, COUNT_OF(needed)) < 0)
         _exit(EXIT_FAILURE);
-    while (poll(&p, 1, -1) != 1)
-        ;
+    int n = 0;
+    while (n != 1) {
+        n = poll(&p, 1, -1);
+        if (n < 0 && errno != EINTR)
+            _exit(EXIT_FAILURE);
+    }
     if (!atomic_load(&m->nothing_to_keep))
         rescue(m);
     _exit(EXIT_SUCCESS);

@@ -139,6 +139,28 @@ def test_a_keeper_is_small_and_ends_with_its_worker(web):
     assert server.stop(signal.SIGTERM) == 0
 
 
+def test_idle_connections_outlive_a_worker_that_may_open_no_descriptors(instance):
+    server = instance("module = app", {"app.py": """\
+import os
+import resource
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/none":
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+    start_response("200 OK", [("Content-Length", str(len(str(os.getpid()))))])
+    return [str(os.getpid()).encode()]
+"""})
+    with Connection(server.address) as idle, Connection(server.address) as later:
+        worker = int(later.request("/none").body)
+        for c in (idle, later):  # so idle is idle
+            assert int(c.request("/").body) == worker
+        proc.wait_keepers(server.pid, 1)
+        os.kill(worker, signal.SIGKILL)
+        assert int(idle.request("/").body) != worker
+    assert server.stop(signal.SIGTERM) == 0
+
+
 def test_harakiri_counts_from_the_request_that_hangs(web, folder):
     server = web("harakiri = 2")
     with Meeting(folder) as meeting, Connection(server.address) as c:
