@@ -168,7 +168,7 @@ int interp_initialize(const struct python_conf *conf, struct liege_error *err)
     PyConfig config;
     PyStatus status;
 
-    if (python_host->on_heap)
+    if (python_host->size > offsetof(struct liege_host, on_heap) && python_host->on_heap)
         keep_arenas_on_heap();
     started.optimize = conf->optimize;
     started.no_site = conf->no_site;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
+
 /* The heap of the C library (malloc(3)). */
 
+/* True if malloc(3) is the C library's, and no other allocator has taken its place. */
+bool malloc_is_of_libc(void);
+
 /* All that is allocated from now on is on the heap: large pieces, too, which otherwise are mappings
- * of their own. */
+ * of their own. Does nothing if the environment says how large those are (mallopt(3)). */
 void malloc_keep_on_heap(void);
 
-/* Not any more. Pieces of a megabyte have mappings of their own then. */
+/* Not any more: very large ones have mappings of their own then. */
 void malloc_leave_heap(void);
 
 /* Gives back what is free, and takes the gaps between what is allocated out of use for good: what

@@ -57,6 +57,21 @@ static int next_word(struct maps *m, int end, char *ret, size_t size)
     return c;
 }
 
+/* Each mapping has a table, of which this is the last line. */
+static int next_flags(struct maps *m, struct mapping *ret)
+{
+    char key[16] = "";
+
+    while (strcmp(key, "VmFlags") != 0) {
+        int c = next_word(m, ':', key, sizeof(key));
+        if (c >= 0 && c != '\n')
+            c = next_word(m, '\n', ret->flags, sizeof(ret->flags));
+        if (c < 0)
+            return c;
+    }
+    return 1;
+}
+
 /* "start-end perms offset major:minor inode    name". */
 int maps_next(struct maps *m, struct mapping *ret)
 {
@@ -89,17 +104,29 @@ int maps_next(struct maps *m, struct mapping *ret)
         return c;
     ret->start = start;
     ret->end = end;
+    ret->readable = perms[0] == 'r';
     ret->writable = perms[1] == 'w';
+    ret->executable = perms[2] == 'x';
     ret->shared = perms[3] == 's';
     ret->device = makedev(major, minor);
     ret->inode = inode;
-    return 1;
+    return m->has_flags ? next_flags(m, ret) : 1;
+}
+
+static int open_table(struct maps *m, const char *path, bool has_flags)
+{
+    *m = (struct maps){.fd = open(path, O_RDONLY | O_CLOEXEC), .has_flags = has_flags};
+    return m->fd < 0 ? -errno : 0;
 }
 
 int maps_open(struct maps *m)
 {
-    *m = (struct maps){.fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
-    return m->fd < 0 ? -errno : 0;
+    return open_table(m, "/proc/self/maps", false);
+}
+
+int maps_open_flags(struct maps *m)
+{
+    return open_table(m, "/proc/self/smaps", true);
 }
 
 void maps_close(struct maps *m)

@@ -14,21 +14,24 @@
 
 struct mapping {
     uintptr_t start, end;
-    bool writable, shared;
+    bool readable, writable, executable, shared;
     uint64_t offset; /* in the file */
     dev_t device;
-    ino_t inode;  /* 0: no file */
-    char name[8]; /* the begin of it: of a path, or "[heap]" and the like */
+    ino_t inode;    /* 0: no file */
+    char name[8];   /* the begin of it: of a path, or "[heap]" and the like */
+    char flags[96]; /* of maps_open_flags(): VmFlags, " rd wr mr ..." (proc_pid_smaps(5)) */
 };
 
 struct maps {
     int fd;
+    bool has_flags;
     size_t len, at;
     char bytes[1024];
 };
 
-/* Returns 0 or a negative errno. */
+/* Return 0 or a negative errno. */
 int maps_open(struct maps *m) _must_check_;
+int maps_open_flags(struct maps *m) _must_check_; /* takes longer: the kernel counts pages */
 void maps_close(struct maps *m);
 
 /* Returns 1, 0 at the end, or a negative errno. */

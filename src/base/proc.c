@@ -228,6 +228,17 @@ void proc_signal_group(const struct proc *p, int sig)
 
 /* Appends the entries of the directory @path, which are numbers; @of_fds: but for the descriptor
  * that they are read through. */
+static int add_number(int **list, size_t *n, int number)
+{
+    int *more = realloc(*list, (*n + 1) * sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    *list = more;
+    more[(*n)++] = number;
+    return 0;
+}
+
 static int list_numbers(const char *path, bool of_fds, int **ret, size_t *ret_n)
 {
     DIR *dir = opendir(path);
@@ -235,16 +246,16 @@ static int list_numbers(const char *path, bool of_fds, int **ret, size_t *ret_n)
 
     if (!dir)
         return -errno;
-    for (const struct dirent *e = NULL; r == 0 && (e = readdir(dir));) {
-        int number = (int)strtol(e->d_name, NULL, 10);
-        if (e->d_name[0] == '.' || (of_fds && number == dirfd(dir)))
-            continue;
-        int *more = realloc(*ret, (*ret_n + 1) * sizeof(*more));
-        r = more ? 0 : -ENOMEM;
-        if (more) {
-            *ret = more;
-            more[(*ret_n)++] = number;
+    while (r == 0) {
+        errno = 0;
+        const struct dirent *e = readdir(dir);
+        if (!e) {
+            r = -errno;
+            break;
         }
+        int number = (int)strtol(e->d_name, NULL, 10);
+        if (e->d_name[0] != '.' && !(of_fds && number == dirfd(dir)))
+            r = add_number(ret, ret_n, number);
     }
     (void)closedir(dir);
     return r;

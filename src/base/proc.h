@@ -88,7 +88,7 @@ void proc_signal_group(const struct proc *p, int sig);
 int proc_list_threads(int **ret, size_t *ret_n) _must_check_;
 int proc_list_fds(int **ret, size_t *ret_n) _must_check_;
 
-/* How many threads this process has. */
+/* How many threads this process has; 0 if it cannot be found out. */
 size_t proc_count_threads(void);
 
 /* The state of a process as in ps(1), "T" for a stopped one; 0 if it is not there (proc(5)). */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Only the heap, whose only user is the C library: what other allocators ask the kernel to forget
- * (madvise(2), MADV_DONTNEED) they may expect to be zero afterwards, and here it would be what it
- * was. The file is larger than can be, so that memory which is grown (mremap(2)) has something
- * behind it. */
+/* Only the C library's heap. What somebody else asks the kernel to forget (madvise(2),
+ * MADV_DONTNEED) he may expect to be zero afterwards, as memory of no file is, and here it would be
+ * what it was: so other allocators' memory stays as it is, and what has a meaning of its own to the
+ * kernel, too. The file is said to be larger than it will ever be: a part of the heap that is grown
+ * with mremap(2) has zeros behind the end, where without them an access would be an error. */
 #include "base/snapshot.h"
 
 #include <errno.h>
@@ -17,14 +18,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/malloc-heap.h"
 #include "base/maps.h"
 
 #define PAGE           ((uintptr_t)4096)
 #define SOME           256 /* pages that are looked at together */
-#define MAX_RANGES     128
-#define MAX_GAP        16   /* pages that were never written to, between others that were */
-#define MOST_LOOKED_AT 8192 /* pages at once, and those of them that are our own */
-#define MOST_COMPARED  256
+#define MAX_RANGES     1024
+#define PIECE          ((size_t)2 << 20) /* that is in memory twice while it is moved */
+#define MOST_LOOKED_AT 8192              /* pages at once, about */
+#define MOST_COMPARED  256               /* of them such as are our own, about */
 #define FILE_SIZE      ((off_t)1 << 46)
 #define SEALS          (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -59,7 +61,7 @@ static int open_pagemap(void)
     return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 }
 
-/* The same without that: which pages are there, but not whose they are. */
+/* Without it: which pages are there. That some of them are the snapshot's own is not known then. */
 static int ask_for_states(uintptr_t address, size_t n, uint64_t *ret)
 {
     void *pages[SOME];
@@ -104,14 +106,15 @@ static void release_signals(const sigset_t *before)
     (void)sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-/* Pages come in order. */
+/* Takes @page up, which follows what is there. Those for which there is no room stay what they are.
+ */
 static void add_page(struct ranges *r, uintptr_t page)
 {
     struct range *last = r->n_items > 0 ? &r->items[r->n_items - 1] : NULL;
 
-    if (last && (page - last->end <= MAX_GAP * PAGE || r->n_items == MAX_RANGES))
-        last->end = page + PAGE;
-    else
+    if (last && last->end == page)
+        last->end += PAGE;
+    else if (r->n_items < MAX_RANGES)
         r->items[r->n_items++] = (struct range){.start = page, .end = page + PAGE};
 }
 
@@ -130,6 +133,29 @@ static int add_written(struct ranges *r, int pagemap, const struct mapping *m)
     return 0;
 }
 
+/* A part of the heap of which nothing is known to the kernel but that it is used (VmFlags: so it is
+ * neither locked, nor kept from forks or core files). */
+static bool is_plain(const struct mapping *m)
+{
+    static const char plain[] = " rd wr mr mw me ac nr sd hg nh mg ";
+
+    if (!mapping_is_heap(m) || !m->readable || !m->writable || m->executable || m->shared)
+        return false;
+    for (const char *at = m->flags; *at;) {
+        char word[8] = " ";
+        at += strspn(at, " ");
+        size_t len = strcspn(at, " ");
+        if (len > 2)
+            return false;
+        memcpy(word + 1, at, len);
+        word[1 + len] = ' ';
+        at += len;
+        if (len > 0 && !strstr(plain, word))
+            return false;
+    }
+    return true;
+}
+
 /* What of the heap there is memory for. */
 static int find_ranges(struct ranges *ret)
 {
@@ -138,11 +164,11 @@ static int find_ranges(struct ranges *ret)
     struct mapping m;
 
     ret->n_items = 0;
-    int r = maps_open(&maps);
+    int r = maps_open_flags(&maps);
     if (r < 0)
         return r;
     while ((r = maps_next(&maps, &m)) > 0) {
-        r = mapping_is_heap(&m) ? add_written(ret, pagemap, &m) : 0;
+        r = is_plain(&m) ? add_written(ret, pagemap, &m) : 0;
         if (r < 0)
             break;
     }
@@ -171,19 +197,35 @@ static int write_all(int fd, uintptr_t start, size_t size, size_t offset)
     return 0;
 }
 
+/* Puts the file in the place of what it was written from. It is mapped somewhere else first: where
+ * that fails, everything is as it was. */
+static int replace(int fd, uintptr_t start, size_t size, size_t offset)
+{
+    void *mapped =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, (off_t)offset);
+
+    if (mapped == MAP_FAILED)
+        return -errno;
+    if (syscall(SYS_mremap, mapped, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, start) >= 0)
+        return 0;
+    int r = -errno;
+    (void)munmap(mapped, size);
+    return r;
+}
+
 /* Nothing on the heap may be written to in here. */
 static int move(int fd, const struct range *range, size_t offset)
 {
-    void *at = (void *)range->start; /* NOLINT(performance-no-int-to-ptr) */
-    const size_t size = range->end - range->start;
+    int r = 0;
 
-    int r = write_all(fd, range->start, size, offset);
-    if (r < 0)
-        return r;
-    if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
-             (off_t)offset) == MAP_FAILED)
-        return -errno;
-    return 0;
+    for (uintptr_t at = range->start; r == 0 && at < range->end; at += PIECE) {
+        const size_t size = MIN(range->end - at, PIECE);
+        r = write_all(fd, at, size, offset);
+        if (r == 0)
+            r = replace(fd, at, size, offset);
+        offset += size;
+    }
+    return r;
 }
 
 static int move_all(int fd, const struct ranges *ranges)
@@ -234,7 +276,7 @@ int snapshot_take(void)
 {
     struct ranges ranges;
 
-    if (sysconf(_SC_PAGESIZE) != (long)PAGE)
+    if (sysconf(_SC_PAGESIZE) != (long)PAGE || !malloc_is_of_libc())
         return -EOPNOTSUPP;
     int r = check_limit();
     if (r < 0)
@@ -263,7 +305,7 @@ static bool is_of_snapshot(const struct mapping *m)
            m->device == snapshot.device && m->offset + (m->end - m->start) <= snapshot.size;
 }
 
-/* That a page is not, is known only of /proc/self/pagemap. */
+/* Without /proc/self/pagemap each that is there counts as our own. */
 static bool is_own(uint64_t state)
 {
     return (state & PRESENT) && !(state & OF_FILE);
@@ -276,9 +318,12 @@ static bool is_same(const struct mapping *m, uintptr_t page)
     return memcmp(own, snapshot.view + m->offset + (page - m->start), PAGE) == 0;
 }
 
+/* What the application has locked in memory (mlock(2)) stays. */
 static int forget(uintptr_t start, size_t size)
 {
-    return size > 0 && syscall(SYS_madvise, start, size, MADV_DONTNEED) < 0 ? -errno : 0;
+    if (size == 0 || syscall(SYS_madvise, start, size, MADV_DONTNEED) == 0 || errno == EINVAL)
+        return 0;
+    return -errno;
 }
 
 /* How far we are. */

@@ -151,12 +151,26 @@ static void sleep_until_watch_is_wanted(struct crew *c)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
+/* Signals are for whoever works: their handlers may be the application's. */
+static void hold_signals(sigset_t *ret_before)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)sigdelset(&all, stacks_signal());
+    (void)pthread_sigmask(SIG_SETMASK, &all, ret_before);
+}
+
 /* Returns when this thread leads. */
 static void follow(struct crew *c)
 {
+    sigset_t before;
+
+    hold_signals(&before);
     do
         sleep_until_watch_is_wanted(c);
     while (!watch(c));
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     atomic_store(&c->leader, self_);
     atomic_fetch_or(&c->flags, CREW_UNWATCHED); /* by us */
     loop_update_now(c->loop);
@@ -318,17 +332,15 @@ static void *follower_main(void *data)
 
 static int start_followers(struct crew *c, bool quiet)
 {
-    sigset_t all, old;
+    sigset_t before;
     int r = 0;
 
-    (void)sigfillset(&all);
-    (void)sigdelset(&all, stacks_signal());
     if (quiet)
-        (void)pthread_sigmask(SIG_SETMASK, &all, &old);
+        hold_signals(&before);
     for (size_t i = 1; r == 0 && i < c->n_members; i++)
         r = -pthread_create(&c->members[i].thread, NULL, follower_main, &c->members[i]);
     if (quiet)
-        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_mutex_lock(&c->lock);
     while (r == 0 && c->n_enlisted < c->n_members - 1)
         (void)pthread_cond_wait(&c->members[0].changed, &c->lock);

@@ -69,6 +69,10 @@ static int find_hindrance(const struct worker *w, char *text, size_t size)
         (void)snprintf(text, size, "it ends");
         return -ESHUTDOWN;
     }
+    if (n == 0) {
+        (void)snprintf(text, size, "the threads of worker %d cannot be counted", w->start->id);
+        return -EBUSY;
+    }
     if (n > w->crew.n_members) {
         (void)snprintf(text, size,
                        "the application has %zu threads in worker %d: a copy would not have them, "

@@ -13,9 +13,10 @@ struct worker;
  * next request. Without such a base nothing of this happens. */
 struct reshare {
     bool on;
-    bool waits;        /* for the end of the while */
+    bool waits;        /* the timer is set */
     uint64_t quiet_us; /* since when there has been no request */
-    uintptr_t at;      /* where it goes on; 0: nothing has been done */
+    unsigned n_tries;  /* since then, in vain */
+    uintptr_t at;      /* where it goes on; 0: at the begin */
     struct loop_timer timer;
 };
 

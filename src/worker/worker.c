@@ -288,19 +288,31 @@ static void on_wake(struct loop_io *io, uint32_t events)
         drain(container_of(io, struct worker, wake), FAMILY_DRAIN_SUCCEEDED);
 }
 
+/* A process that the application has just forked, which has our handlers until on_fork(): the
+ * signal is not for the worker. */
+static bool is_for_a_copy(int sig)
+{
+    if (the_worker && the_worker->pid == getpid())
+        return false;
+    (void)signal(sig, SIG_DFL);
+    (void)raise(sig);
+    return true;
+}
+
 static void on_sigterm(int sig)
 {
     const uint64_t one = 1;
     int saved = errno;
 
-    (void)sig;
+    if (is_for_a_copy(sig))
+        return;
     (void)!write(the_worker->wake.fd, &one, sizeof(one)); /* full: it is awake */
     errno = saved;
 }
 
 static void on_quiet_signal(int sig)
 {
-    (void)sig;
+    (void)is_for_a_copy(sig);
 }
 
 static const int quiet_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,

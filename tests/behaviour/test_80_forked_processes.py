@@ -28,6 +28,13 @@ def application(environ, start_response):
         child.terminate()
         child.join()
         text = str(child.exitcode)
+    elif path == "/terminate-at-once":
+        for _ in range(20):
+            child = multiprocessing.get_context("fork").Process(target=signal.pause)
+            child.start()
+            child.terminate()
+            child.join()
+            text += f"{child.exitcode} "
     elif path == "/signal":
         os.kill(os.getpid(), signal.SIGUSR1)
         text = caught[0]
@@ -53,6 +60,14 @@ def test_one_that_comes_back_from_the_call_is_ended(instance, settings, files):
             assert c.request("/").body == pid  # nothing was in between
     server.wait_line("a process that the application forked there came back", count=5)
     assert get(server.address).body == pid
+
+
+def test_one_that_is_terminated_before_it_has_begun_ends_too(instance):
+    server = instance("wsgi-file = {folder}/app.py", {"app.py": PYTHON})
+    with Connection(server.address) as c:
+        pid = c.request("/").body.decode().strip()
+        assert c.request("/terminate-at-once").body.decode() == f"{pid} " + "-15 " * 20
+        assert c.request("/").body.decode().strip() == pid
 
 
 def test_one_that_is_terminated_ends_and_its_worker_does_not(instance):

@@ -99,6 +99,20 @@ def test_what_is_as_in_the_base_is_shared_again_when_nobody_asks(forked, options
 
 
 @pytest.mark.only_plain
+def test_a_request_does_not_wait_until_all_is_shared_again(forked):
+    _, at, worker = forked([], ["--reshare-after", "100ms"])
+    for n in range(1, 20):
+        touch(at, n)
+        most = private(worker)
+        while private(worker) > 0.95 * most:
+            pass
+        get(at)
+        if private(worker) > most / 2:
+            return
+    raise AssertionError("each request was answered after all had been done")
+
+
+@pytest.mark.only_plain
 def test_a_thread_of_the_application_keeps_memory_as_it_is(forked):
     _, at, worker = forked([], ["--reshare-after", "200ms"])
     _, free, other = forked([], ["--reshare-after", "300ms"])

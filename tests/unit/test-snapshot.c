@@ -3,6 +3,7 @@
 #include "base/snapshot.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/malloc-heap.h"
+#include "base/meminfo.h"
 #include "unit.h"
 
 #define PAGE    ((size_t)4096)
 #define N_PAGES ((size_t)500)
 #define NOBODY  65534
+#define HOLE    ((size_t)200 << 20)
 
 #ifdef __SANITIZE_ADDRESS__
 
@@ -35,23 +38,65 @@ int main(void)
 
 #else
 
+enum { PLAIN, READ_ONLY, CLOSED, WIPED, SHARED, SPECIAL_COUNT };
+
 static char *piece, *pages; /* what is allocated, and its whole pages */
+static char *special_piece, *special;
+static char *behind;
 
 static char sign(size_t page)
 {
     return (char)(page % 100 + 1);
 }
 
+static char *allocate_pages(size_t n, char **ret_piece)
+{
+    char *p = malloc((n + 1) * PAGE);
+
+    assert_non_null(p);
+    *ret_piece = p;
+    return p + PAGE - (uintptr_t)p % PAGE;
+}
+
+/* Pages of the heap with which something has been done that would be lost. */
+static void make_special(void)
+{
+    enum { N = SPECIAL_COUNT };
+
+    special = allocate_pages(N, &special_piece);
+    memset(special, 's', N * PAGE);
+    assert_int_equal(mprotect(special + READ_ONLY * PAGE, PAGE, PROT_READ), 0);
+    assert_int_equal(mprotect(special + CLOSED * PAGE, PAGE, PROT_NONE), 0);
+    assert_int_equal(madvise(special + WIPED * PAGE, PAGE, MADV_WIPEONFORK), 0);
+    assert_ptr_equal(mmap(special + SHARED * PAGE, PAGE, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+                     special + SHARED * PAGE);
+    special[SHARED * PAGE] = 's';
+}
+
+/* Used once, and free since, with something behind it. */
+static void make_hole(void)
+{
+    char *hole = malloc(HOLE);
+
+    assert_non_null(hole);
+    memset(hole, 'h', HOLE);
+    behind = malloc(100);
+    assert_true(behind > hole);
+    free(hole);
+}
+
 static int take(void **state)
 {
     (void)state;
     malloc_keep_on_heap();
-    piece = malloc((N_PAGES + 1) * PAGE);
-    malloc_leave_heap();
-    assert_non_null(piece);
-    pages = piece + PAGE - (uintptr_t)piece % PAGE;
+    pages = allocate_pages(N_PAGES, &piece);
     for (size_t i = 0; i < N_PAGES; i++)
         memset(pages + i * PAGE, sign(i), PAGE);
+    make_special();
+    make_hole();
+    malloc_close_gaps();
+    malloc_leave_heap();
     assert_false(snapshot_exists());
     assert_int_equal(snapshot_take(), 0);
     assert_true(snapshot_exists());
@@ -194,6 +239,37 @@ static void memory_may_grow(void **state)
     assert_int_equal(unit_run_child(grow, NULL), 0);
 }
 
+static void use_special(void *data)
+{
+    (void)data;
+    UNIT_CHECK(special[PLAIN * PAGE] == 's');
+    UNIT_CHECK(special[READ_ONLY * PAGE] == 's');
+    UNIT_CHECK(special[WIPED * PAGE] == 0);
+    special[SHARED * PAGE] = 'c';
+}
+
+static void write_to(void *data)
+{
+    (void)signal(SIGSEGV, SIG_DFL); /* or the tests go on in here */
+    *(volatile char *)data = 'x';
+}
+
+static void what_is_special_stays_so(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_run_child(use_special, NULL), 0);
+    assert_int_equal(special[SHARED * PAGE], 'c');
+    assert_int_equal(unit_run_child(write_to, special + PLAIN * PAGE), 0);
+    assert_int_equal(unit_run_child(write_to, special + READ_ONLY * PAGE), 128 + SIGSEGV);
+    assert_int_equal(unit_run_child(write_to, special + CLOSED * PAGE), 128 + SIGSEGV);
+}
+
+static void what_was_free_takes_no_memory(void **state)
+{
+    (void)state;
+    assert_in_range(meminfo_get(getpid()).resident_bytes, 1, HOLE / 10);
+}
+
 static void allocate(void *data)
 {
     static char *p[2000];
@@ -229,6 +305,8 @@ int main(void)
         cmocka_unit_test(what_has_changed_stays),
         cmocka_unit_test(what_is_there_instead_stays),
         cmocka_unit_test(memory_may_grow),
+        cmocka_unit_test(what_is_special_stays_so),
+        cmocka_unit_test(what_was_free_takes_no_memory),
         cmocka_unit_test(allocation_goes_on),
     };
 
