@@ -301,7 +301,7 @@ bool snapshot_exists(void)
 /* An allocator may have unmapped it since, and something else may be there. */
 static bool is_of_snapshot(const struct mapping *m)
 {
-    return m->writable && !m->shared && m->inode == snapshot.inode &&
+    return m->readable && m->writable && !m->shared && m->inode == snapshot.inode &&
            m->device == snapshot.device && m->offset + (m->end - m->start) <= snapshot.size;
 }
 

@@ -92,7 +92,7 @@ def test_a_request_that_runs_is_finished_by_the_old_master(web, folder):
         visitor = meeting.arrive()
         new = upgrade(server)
         server.kill(signal.SIGQUIT)
-        server.wait_line("stops gracefully")
+        proc.wait_title(visitor.pid, "liege: worker 1 app.ini (finishing)")
         visitor.release("old")
         assert c.response().body == b"old"
         assert proc.parent(int(c.request("/pid").body)) == new

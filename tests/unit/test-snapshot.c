@@ -3,6 +3,7 @@
 #include "base/snapshot.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static void make_hole(void)
 static int take(void **state)
 {
     (void)state;
+    (void)mallopt(M_PERTURB, 0); /* or what is free is written to */
     malloc_keep_on_heap();
     pages = allocate_pages(N_PAGES, &piece);
     for (size_t i = 0; i < N_PAGES; i++)
