@@ -19,6 +19,7 @@ PLUGIN = {PERL: "plugin = psgi\n", PYTHON: "plugin = python3\n"}  # uWSGI's
 EARLY = {PERL: "early-psgi = {app}\n", PYTHON: "early-pythonpath = {path}\nearly-wsgi = {app}\n"}
 LOAD = {PERL: "psgi = {app}\n", PYTHON: "pythonpath = {path}\nmodule = {app}\n"}
 SERVE = "http-socket = {at}\nprocesses = {workers}\nneed-app = true\ndisable-logging = true\n"
+WARMUPS = 1  # requests that liege's base answers itself
 REST_SECONDS, PAUSE = 2, 0.2
 BASE_READY = f"vassal {BASE}: starting -> ready"
 
@@ -30,6 +31,12 @@ def uwsgi():
 def use_uwsgi(path):
     """@path is uWSGI's program from now on."""
     empire.COMMANDS["uWSGI"] = empire.COMMANDS["uWSGI"].replace(uwsgi(), path, 1)
+
+
+def warm_up(n):
+    """Bases answer @n requests from now on."""
+    global WARMUPS
+    WARMUPS = n
 
 
 @functools.cache
@@ -69,7 +76,7 @@ class Way:
         return SECTION[self.server] + (PLUGIN[app.language] if self.server == "uWSGI" else "")
 
     def base(self, app, address):
-        warm = "warmup = /\n" if self.server == "liege" else ""
+        warm = "warmup = /\n" * WARMUPS if self.server == "liege" else ""
         return f"{self._begin(app)}{app.text(EARLY)}{warm}fork-server = {address}\n"
 
     def vassal(self, app, at, workers=1):
